@@ -1,0 +1,1 @@
+"""What carries TicketFlow: container images, cluster settings and the local runtime."""

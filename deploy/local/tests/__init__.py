@@ -1,0 +1,1 @@
+"""Tests of the local runtime: real processes and real servers."""
