@@ -1,0 +1,1 @@
+"""What the programs agree on: messages, service credentials, RUTs and the shape of errors."""

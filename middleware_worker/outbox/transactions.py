@@ -1,0 +1,66 @@
+"""Whole transactions again, when the database asks for it."""
+
+import functools
+import logging
+import random
+import time
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
+
+P = ParamSpec("P")
+R = TypeVar("R")
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 5
+# PostgreSQL: serialization failure, deadlock, read-only (a demoted primary), shutdown, lost connections.
+SQLSTATES = {"40001", "40P01", "25006", "57P01", "57P02", "57P03", "08000", "08003", "08006"}
+# MariaDB: record changed, lock wait, deadlock, gone away, lost connection, shutdown.
+ERROR_NUMBERS = {1020, 1205, 1213, 2006, 2013, 1053}
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is run again."""
+    cause = error.__cause__ or error
+    sqlstate = getattr(cause, "sqlstate", None)
+    if sqlstate is not None:
+        return sqlstate in SQLSTATES
+    if isinstance(error, InterfaceError):
+        return True
+    number = cause.args[0] if cause.args else None
+    if isinstance(number, int):
+        return number in ERROR_NUMBERS
+    # psycopg has no SQLSTATE when the connection broke; SQLite says that it is locked.
+    return isinstance(error, OperationalError)
+
+
+def retrying(function: Callable[P, R]) -> Callable[P, R]:
+    """Runs the function in a transaction; runs it again, whole, after a deadlock or a lost connection.
+
+    The function must be safe to repeat: a connection that is lost during COMMIT leaves the outcome
+    unknown, so it has to find what the first run wrote (idempotency keys, unique ids). Inside a
+    transaction that is already open it takes part in that one and repeats nothing.
+    """
+
+    @functools.wraps(function)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        connection = connections["default"]
+        if connection.in_atomic_block:
+            return function(*args, **kwargs)
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                with transaction.atomic():
+                    return function(*args, **kwargs)
+            except DatabaseError as error:
+                if attempt == ATTEMPTS or not is_passing(error):
+                    raise
+                log.warning("transaction %s is run again: %s", function.__name__, error)
+            except InterfaceError:
+                if attempt == ATTEMPTS:
+                    raise
+            connection.close_if_unusable_or_obsolete()
+            time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311 (jitter, no secret)
+        raise AssertionError("unreachable")
+
+    return run

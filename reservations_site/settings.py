@@ -1,0 +1,137 @@
+"""Settings of the reservations site; everything that differs between machines comes from the environment."""
+
+import socket
+from pathlib import Path
+
+import environ
+
+from middleware_worker.contract.credentials import parse_keys
+from middleware_worker.outbox.databases import database
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent
+
+SERVICE_NAME = "reservations"
+INSTANCE = env.str("INSTANCE", default=socket.gethostname())
+DEBUG = env.bool("DEBUG", default=False)
+SECRET_KEY = env.str("RESERVATIONS_SECRET_KEY")
+ALLOWED_HOSTS = env.list("RESERVATIONS_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.list("RESERVATIONS_TRUSTED_ORIGINS", default=[])
+SERVICE_KEYS = parse_keys(env.list("RESERVATIONS_SERVICE_KEYS", default=[]))
+
+# A RUT may hold this many unpaid seats at once; a call takes at most MAX_SEATS.
+HOLD_LIMIT = env.int("RESERVATIONS_HOLD_LIMIT", default=10)
+MAX_SEATS = 10
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "middleware_worker.outbox",
+    "reservations_site.venues",
+    "reservations_site.events",
+    "reservations_site.reservations",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "csp.middleware.CSPMiddleware",
+]
+ROOT_URLCONF = "reservations_site.urls"
+WSGI_APPLICATION = "reservations_site.wsgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+DATABASES = {"default": database(env.str("RESERVATIONS_DATABASE_URL"))}
+if replica_url := env.str("RESERVATIONS_REPLICA_URL", default=""):
+    DATABASES["replica"] = database(replica_url, replica=True)
+DATABASE_ROUTERS = ["reservations_site.router.ReservationsRouter"]
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+BROKER_URL = env.str("BROKER_URL", default="")
+BROKER_FOLDER = env.str("BROKER_FOLDER", default="")
+OUTBOX_QUEUE = "ticketflow.to_billing"
+OUTBOX_RECEIVE = "reservations_site.reservations.messages.receive"
+OUTBOX_APPLY = "reservations_site.reservations.services.apply_ticket_states"
+OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=30)
+
+LANGUAGE_CODE = "es-cl"
+LANGUAGES = [("es-cl", "Español"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
+TIME_ZONE = "America/Santiago"
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = env.str("RESERVATIONS_STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+# Admin files are served by each replica itself; no collectstatic is needed to begin.
+WHITENOISE_USE_FINDERS = True
+
+SESSION_COOKIE_NAME = "reservations_session"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("HTTPS", default=False)
+CSRF_COOKIE_NAME = "reservations_csrf"
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "style-src": ["'self'", "'unsafe-inline'"],
+        "frame-ancestors": ["'none'"],
+        "form-action": ["'self'"],
+    }
+}
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1_000_000
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["middleware_worker.contract.drf.ServiceAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "EXCEPTION_HANDLER": "middleware_worker.contract.drf.exception_handler",
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
+    "DEFAULT_THROTTLE_RATES": {"reserve": env.str("RESERVATIONS_THROTTLE", default="600/min")},
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "TicketFlow reservations",
+    "VERSION": "1",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+}
