@@ -7,8 +7,9 @@ Money is whole Chilean pesos.
 
 import hashlib
 import math
+import re
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -19,6 +20,8 @@ from middleware_worker.contract.rut import MAX_RUT, MIN_RUT
 OUR_PREFIX = "TF-"
 MAX_ID_LENGTH = 128
 MAX_PRICE = 99_999_999
+
+_NUMERIC = re.compile(r"[+-]?[0-9]{1,12}(\.[0-9]{1,6})?")
 
 TicketStatus = Literal["PENDING_PAYMENT", "PAID", "USED", "REFUNDED", "EXPIRED"]
 Rut = Annotated[int, Field(ge=MIN_RUT, le=MAX_RUT)]
@@ -112,13 +115,10 @@ def _whole_pesos(value: Any) -> int:
         raise ValueError("must be a number or a numeric string")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError("must be a finite number")
-    if isinstance(value, str) and len(value) > 40:
-        raise ValueError("is too long for an amount")
-    try:
-        amount = Decimal(str(value))
-    except InvalidOperation:
-        raise ValueError("must be a number or a numeric string") from None
-    if not amount.is_finite() or abs(amount) > MAX_PRICE:
+    if isinstance(value, str) and not _NUMERIC.fullmatch(value):
+        raise ValueError("must be a number or a numeric string")
+    amount = Decimal(str(value))
+    if not 0 <= amount <= MAX_PRICE:
         raise ValueError(f"must be between 0 and {MAX_PRICE}")
     if amount != amount.to_integral_value():
         raise ValueError("must be whole pesos, without a fraction")
