@@ -224,11 +224,16 @@ def reachable(folder: Path, user: str | None) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if _open_to_all(folder):
             return folder
-    stand_in = Path("/var/tmp") / f"ticketflow-{hashlib.sha256(bytes(folder)).hexdigest()[:12]}"
-    stand_in.mkdir(mode=0o755, exist_ok=True)
-    if stand_in.stat().st_uid != os.geteuid():  # /var/tmp is anybody's: trust only our own
-        raise ServerError(f"{stand_in} belongs to somebody else; remove it.")
-    return stand_in
+    place = stand_in(folder)
+    place.mkdir(mode=0o755, exist_ok=True)
+    if place.stat().st_uid != os.geteuid():  # /var/tmp is anybody's: trust only our own
+        raise ServerError(f"{place} belongs to somebody else; remove it.")
+    return place
+
+
+def stand_in(folder: Path) -> Path:
+    """Where servers keep their data when their user may not enter `folder`."""
+    return Path("/var/tmp") / f"ticketflow-{hashlib.sha256(bytes(folder.resolve())).hexdigest()[:12]}"
 
 
 def find_program(name: str, *places: str, advice: str) -> str:

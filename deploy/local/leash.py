@@ -151,10 +151,14 @@ def alive(pid: int) -> bool:
 
 
 def leashed(folder: Path) -> list[int]:
-    """Every living process that was started for `folder`, by this program or an earlier one."""
+    """Every living process started for `folder` or one in it, by this program or an earlier one."""
     name = str(folder.resolve())
     mine = {os.getpid(), *_ancestors()}
-    return [pid for pid in _processes() if pid not in mine and name in _mark(pid) and alive(pid)]
+
+    def is_marked(pid: int) -> bool:
+        return any(mark == name or mark.startswith(f"{name}/") for mark in _mark(pid))
+
+    return [pid for pid in _processes() if pid not in mine and is_marked(pid) and alive(pid)]
 
 
 def sweep(folder: Path) -> int:

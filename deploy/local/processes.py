@@ -93,7 +93,7 @@ class Supervisor:
         if self._watcher:
             return self
         self.logs.mkdir(parents=True, exist_ok=True)
-        self._claim = _claim(self.folder)
+        self._claim = claim(self.folder)
         if left := leash.sweep(self.folder):
             self._say(f"Ended {left} process(es) that an earlier run had left behind.")
         self._over.clear()
@@ -128,12 +128,13 @@ class Supervisor:
             self._claim.close()
             self._claim = None
 
-    def run_until_stopped(self) -> None:
-        """Blocks until Ctrl-C or SIGTERM, then stops all."""
+    def run_until_stopped(self, *, announce: Callable[[], None] = lambda: None) -> None:
+        """Blocks until Ctrl-C or SIGTERM, announces the end, and stops all."""
         asked = threading.Event()
         previous = {number: signal.signal(number, lambda *_: asked.set()) for number in STOP_SIGNALS}
         try:
             asked.wait()
+            announce()
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
@@ -322,7 +323,7 @@ def answers_ok(url: str) -> bool:
 _no_proxy = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
-def _claim(folder: Path) -> IO[str]:
+def claim(folder: Path) -> IO[str]:
     """The folder's lock file, held; an error that names the holder when another has it."""
     lock = (folder / "supervisor.lock").open("a+")
     try:

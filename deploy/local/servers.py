@@ -19,7 +19,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from deploy.local.engine import Server, ServerError
+from deploy.local import leash
+from deploy.local.engine import Server, ServerError, stand_in
 from deploy.local.mariadb import MariaServer
 from deploy.local.postgres import PostgresServer
 from deploy.local.rabbitmq import RabbitServer
@@ -77,6 +78,14 @@ class Servers:
         file.touch(0o600)
         file.write_text(json.dumps(self.describe(), indent=2))
         return file
+
+    @staticmethod
+    def discard(folder: Path) -> None:
+        """Ends servers that a killed run left in `folder`, and removes their data."""
+        for place in (folder, stand_in(folder)):
+            if place.exists():
+                leash.sweep(place)
+                shutil.rmtree(place, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self.start()

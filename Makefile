@@ -1,0 +1,46 @@
+# `make` alone says what there is. PYTHON names the Python that makes .venv (3.11 or newer).
+PYTHON ?= python3
+SUITE ?=
+BIN := .venv/bin
+LISTS := reservations billing portal middleware demo
+
+.DEFAULT_GOAL := help
+.PHONY: help demo demo-reset test lint format requirements messages
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+demo: ## the whole system, embedded, on this machine (DATA=none: without demo data; Ctrl-C stops it)
+	@$(PYTHON) deploy/local/install.py demo
+	@exec $(BIN)/python -m deploy.local.demo
+
+demo-reset: ## throw the demo's data away and start it anew
+	@$(PYTHON) deploy/local/install.py demo
+	@exec $(BIN)/python -m deploy.local.demo --reset
+
+test: ## all tests, on real servers of their own (SUITE=billing_site: one suite; ARGS="-k word" for pytest)
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m deploy.local.check $(SUITE) --pytest='$(ARGS)'
+
+lint: ## style, types and the walls between the programs
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m deploy.local.lint
+
+format: ## put the code into its one form
+	@$(PYTHON) deploy/local/install.py dev
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+requirements: ## pin the newest allowed versions: requirements/*.in → *.txt
+	@$(PYTHON) deploy/local/install.py dev
+	cd requirements && for list in dev $(LISTS); do \
+	  constraint=$$(test $$list = dev || echo "-c dev.txt"); \
+	  ../$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-annotate \
+	    --custom-compile-command "make requirements" $(UPGRADE) $$constraint $$list.in -o $$list.txt || exit 1; \
+	done
+
+messages: ## compile the translations
+	@$(PYTHON) deploy/local/install.py dev
+	@find . -path ./.venv -prune -o -name '*.po' -print | while read -r file; do \
+	  msgfmt --check --output-file "$${file%.po}.mo" "$$file" || exit 1; \
+	done

@@ -1,0 +1,134 @@
+"""`make demo`: the whole of TicketFlow, embedded, on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+
+from deploy.local.environments import ROOT, Ports
+from deploy.local.processes import Supervisor, SupervisorError
+from deploy.local.stack import Stack, StackError
+
+FOLDER = ROOT / ".demo"
+# What the sites' demo_data commands create; a logins.txt that they write is shown instead.
+LOGINS = """\
+Staff, both admins   RUT 11.111.111-1   password demo-admin-1
+Customer             RUT 22.222.222-2   password demo-cliente-2"""
+
+
+def main() -> int:
+    """Exit code 0 when the person stopped it, 1 when it could not start."""
+    options = _options()
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    try:
+        ports = Ports.from_environment({**_dotenv(ROOT / ".env"), **os.environ})
+        if options.reset:
+            _forget()
+        return _run(ports, data=os.environ.get("DATA") or "demo")
+    except (StackError, SupervisorError, ValueError) as reason:
+        print(f"demo: {reason}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped. The data stays in .demo/ (make demo-reset starts anew).")
+        return 0
+
+
+def _run(ports: Ports, *, data: str) -> int:
+    if data not in ("demo", "none"):
+        raise ValueError(f"DATA must be demo or none, not {data!r}.")
+    started = time.monotonic()
+    print("TicketFlow, embedded: starting.", flush=True)
+    stack = Stack.embedded(FOLDER, ports=ports, data=data, say=_say)
+    try:
+        stack.open()
+        if taken := stack.taken_ports():
+            raise StackError(_in_the_way(taken))
+        stack.start()
+        _say(f"  ready after {time.monotonic() - started:.1f} s")
+        _welcome(stack, data)
+        stack.supervisor.run_until_stopped(announce=lambda: _say("Stopping…"))
+    finally:
+        stack.stop()
+    raise KeyboardInterrupt  # one way out, one last line
+
+
+def _in_the_way(taken: dict[str, int]) -> str:
+    ways = "; ".join(
+        f"port {port} of {name} is taken: free it, or choose another with {Ports.variable(name)}=…"
+        for name, port in taken.items()
+    )
+    return f"{ways} (for example: make demo {Ports.variable(next(iter(taken)))}={next(iter(taken.values())) + 10000})."
+
+
+def _welcome(stack: Stack, data: str) -> None:
+    flower = stack.environments.secrets["FLOWER_PASSWORD"]
+    written = FOLDER / "logins.txt"
+    logins = written.read_text().strip() if written.exists() else LOGINS
+    lines = [
+        "",
+        f"  Customers        {stack.url('portal', '/')}",
+        f"  Box office       {stack.url('reservations', '/admin/')}   API {stack.url('reservations', '/api/docs/')}",
+        f"  Billing staff    {stack.url('billing', '/admin/')}   API {stack.url('billing', '/api/docs/')}",
+        f"  Outside sellers  {stack.url('middleware', '/health')}",
+        f"  Flower           {stack.url('flower', '/')}   user flower, password {flower}",
+        "",
+        *(
+            f"  {line}"
+            for line in (logins.splitlines() if data == "demo" else ["No demo data, no log-ins (DATA=none)."])
+        ),
+        "",
+        f"  Mail is written as files into {_short(stack.environments.mail)}/; logs: {_short(stack.supervisor.logs)}/.",
+        "  This is the embedded default: SQLite files and a broker that is a folder, on this machine only.",
+        "  The real thing, every part doubled: docker compose up (see README.md).",
+        "  Ctrl-C stops it; what dies meanwhile is started again.",
+    ]
+    print("\n".join(lines), flush=True)
+
+
+def _forget() -> None:
+    """Throws the demo's data away, unless a demo is running on it."""
+    if not FOLDER.exists():
+        return
+    with Supervisor(FOLDER, say=_say):
+        for entry in FOLDER.iterdir():
+            if entry.is_dir():
+                shutil.rmtree(entry)
+            elif entry.name != "supervisor.lock":
+                entry.unlink()
+    print("The demo's data has been thrown away.", flush=True)
+
+
+def _dotenv(file: Path) -> dict[str, str]:
+    """The ports of a `.env`; nothing else of it concerns the demo."""
+    if not file.exists():
+        return {}
+    pairs = (line.partition("=") for line in file.read_text().splitlines() if not line.lstrip().startswith("#"))
+    return {name.strip(): value.strip() for name, _, value in pairs if name.strip().endswith("_PORT")}
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
+    parser.add_argument("--reset", action="store_true", help="throw the data away first")
+    return parser.parse_args()
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _short(path: Path) -> Path:
+    return path.relative_to(ROOT) if path.is_relative_to(ROOT) else path
+
+
+def _stop(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
