@@ -4,6 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from middleware_worker.contract.rut import MAX_RUT, MIN_RUT, format_rut
@@ -67,3 +68,44 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     def get_full_name(self) -> str:
         return self.full_name or self.rut_display
+
+
+class Registration(models.Model):
+    """Somebody asks for an account; it becomes one when the mailed link is followed, and not before.
+
+    So neither a RUT nor an address can be occupied by someone who does not read that mailbox.
+    """
+
+    # sha256 of the token in the mailed link.
+    token_digest = models.CharField(max_length=64, unique=True)
+    rut = models.PositiveIntegerField(_("RUT"))
+    full_name = models.CharField(_("nombre"), max_length=200)
+    email = models.EmailField(_("correo"))
+    password = models.CharField(max_length=128)
+    # The booking code that came with it; proof of one order, checked when the link is followed.
+    code = models.CharField(max_length=128, blank=True)
+    created_at = models.DateTimeField(_("pedida"), default=timezone.now, db_index=True)
+    used_at = models.DateTimeField(_("confirmada"), null=True, blank=True)
+
+    class Meta:
+        verbose_name = _("registro por confirmar")
+        verbose_name_plural = _("registros por confirmar")
+
+    def __str__(self) -> str:
+        return format_rut(self.rut)
+
+
+class Attempts(models.Model):
+    """How often somebody tried something within a window of time; shared by all replicas of the site."""
+
+    # What is limited and for whom, as a digest: no address and no mail is kept here.
+    key = models.CharField(max_length=64, unique=True)
+    count = models.PositiveIntegerField(default=0)
+    window_ends_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        verbose_name = _("intentos contados")
+        verbose_name_plural = _("intentos contados")
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]} {self.count}"

@@ -148,3 +148,19 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.by} {self.action}"
+
+
+class Generation(models.Model):
+    """The first half of every new version: one row, raised when a promoted or restored billing has healed.
+
+    No row means 1. See `generations.current`.
+    """
+
+    value = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("generación")
+        verbose_name_plural = _("generaciones")
+
+    def __str__(self) -> str:
+        return str(self.value)
