@@ -1,0 +1,38 @@
+"""Private servers and the whole stack, started once for all tests from outside."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from deploy.local.servers import Servers
+from deploy.local.stack import Stack
+from tests.world import World
+
+
+@pytest.fixture(scope="session")
+def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+    """Servers of our own, for the tests here kill them and delete their data."""
+    with Servers(tmp_path_factory.mktemp("servers")) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """All programs, on those servers."""
+    folder: Path = tmp_path_factory.mktemp("stack")
+    extra = {
+        "*": {"LOG_LEVEL": "INFO"},
+        # The tests come from one address, and ask far more often than any buyer.
+        "reservations": {"RESERVATIONS_THROTTLE": "1000000/min"},
+        "billing": {"BILLING_GATEWAY_TIMEOUT_SECONDS": "2", "BILLING_ATTEMPT_TTL_SECONDS": "15"},
+        "billing-jobs": {"BILLING_GATEWAY_TIMEOUT_SECONDS": "2", "BILLING_ATTEMPT_TTL_SECONDS": "15"},
+    }
+    with Stack.on_servers(folder, servers, data="none", web_workers=2, extra=extra, without=["flower"]) as found:
+        found.manage("billing", "demo_data", "--size", "none")
+        yield found
+
+
+@pytest.fixture(scope="session")
+def world(stack: Stack, servers: Servers) -> World:
+    return World(stack, servers)
