@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import Any
 
-from kombu import Exchange, Queue
+from kombu import Connection, Exchange, Queue
+from kombu.exceptions import ChannelError
 
 CARRY_TASK = "ticketflow.carry"
 TO_BILLING = "ticketflow.to_billing"
@@ -11,6 +12,12 @@ TO_RESERVATIONS = "ticketflow.to_reservations"
 OUTSIDE = "ticketflow.outside"
 DEAD_LETTERS = "ticketflow.dead_letters"
 NEW_TICKET = "new_ticket"
+
+# What each step may take on a broker that does not answer. kombu has no transport option for the
+# confirm: it is given with each publish (`middleware_worker.publishing`).
+CONFIRM_SECONDS = 2
+CONNECT_SECONDS = 4
+HEARTBEAT_SECONDS = 10
 
 # A message whose handler kills the worker is tried four times, then it is a dead letter.
 DELIVERY_LIMIT = 3
@@ -47,13 +54,44 @@ carry_queues = [_carry_queue(name) for name in (TO_BILLING, TO_RESERVATIONS, OUT
 
 def transport_options(broker_url: str, folder: str) -> dict[str, Any]:
     """kombu's options for RabbitMQ, or for the embedded broker that is a folder of files."""
-    if broker_url.startswith("filesystem:"):
+    if is_folder(broker_url):
         queues, control = Path(folder) / "queues", Path(folder) / "control"
         for path in (queues, control):
             path.mkdir(parents=True, exist_ok=True)
-        return {"data_folder_in": str(queues), "data_folder_out": str(queues), "control_folder": str(control)}
+        folders = {"data_folder_in": str(queues), "data_folder_out": str(queues), "control_folder": str(control)}
+        return {**folders, "polling_interval": 0.1}
     # Without these a publish to a frozen broker blocks for half a minute.
-    return {"confirm_publish": True, "confirm_timeout": 2, "read_timeout": 3, "write_timeout": 3}
+    return {"confirm_publish": True, "read_timeout": 3, "write_timeout": 3}
+
+
+def is_folder(broker_url: str) -> bool:
+    """Whether the broker is the embedded one: a folder of files on this machine."""
+    return broker_url.startswith("filesystem:")
+
+
+def connection(broker_url: str, folder: str = "") -> Connection:
+    """A connection of one's own, not yet open; never to be shared between threads."""
+    return Connection(
+        broker_url,
+        heartbeat=HEARTBEAT_SECONDS,
+        connect_timeout=CONNECT_SECONDS,
+        transport_options=transport_options(broker_url, folder),
+    )
+
+
+def declare(opened: Connection) -> None:
+    """Every queue of ours, dead letters first: at-least-once dead-lettering needs its target.
+
+    `new_ticket` may exist with other arguments; then it is used as it is.
+    """
+    for queue in (dead_letter_queue, *carry_queues):
+        queue(opened.default_channel).declare()
+    try:
+        with opened.channel() as channel:
+            new_ticket_queue(channel).declare()
+    except ChannelError as error:
+        if getattr(error, "reply_code", None) != 406:
+            raise
 
 
 def celery_settings(broker_url: str, folder: str = "") -> dict[str, Any]:
@@ -64,8 +102,8 @@ def celery_settings(broker_url: str, folder: str = "") -> dict[str, Any]:
         "broker_connection_retry_on_startup": True,
         "broker_connection_max_retries": None,
         "broker_channel_error_retry": True,
-        "broker_heartbeat": 10,
-        "broker_connection_timeout": 4,
+        "broker_heartbeat": HEARTBEAT_SECONDS,
+        "broker_connection_timeout": CONNECT_SECONDS,
         "task_queues": carry_queues,
         "task_default_queue": TO_BILLING,
         "task_default_queue_type": "quorum",

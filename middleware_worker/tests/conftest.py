@@ -1,0 +1,96 @@
+"""A clean broker and two stub sites. BROKER_URL names a RabbitMQ vhost that nobody else uses."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+from amqp.exceptions import NotFound
+from kombu import Connection
+
+from middleware_worker import broker
+from middleware_worker.tests.processes import Program
+from middleware_worker.tests.stubs import StubSite
+
+KEY = "test-worker-key-00000000000000000000"
+SELLER_KEY = "test-seller-key-00000000000000000000"
+
+
+@pytest.fixture(scope="session")
+def broker_url() -> str:
+    url = os.environ.get("BROKER_URL", "")
+    if not url.startswith("amqp://"):
+        pytest.fail("BROKER_URL must name a RabbitMQ vhost of the tests' own, e.g. amqp://guest:guest@127.0.0.1/tests")
+    return url
+
+
+@pytest.fixture
+def rabbit(broker_url: str) -> Iterator["Rabbit"]:
+    """The broker without any queue of ours. Refuses a vhost in which somebody consumes."""
+    with broker.connection(broker_url) as connection:
+        found = Rabbit(connection)
+        found.clear()
+        yield found
+
+
+class Rabbit:
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def clear(self) -> None:
+        for name in NAMES:
+            with self.connection.channel() as channel:
+                try:
+                    consumers = channel.queue_declare(name, passive=True).consumer_count
+                except NotFound:
+                    continue
+                if consumers:
+                    pytest.fail(f"{name} has consumers: BROKER_URL must name a vhost of the tests' own")
+                channel.queue_delete(name)
+
+    def depth(self, name: str) -> int:
+        """Messages that are ready in the queue."""
+        with self.connection.channel() as channel:
+            return int(channel.queue_declare(name, passive=True).message_count)
+
+
+NAMES = [broker.NEW_TICKET, *(queue.name for queue in broker.carry_queues), broker.DEAD_LETTERS]
+
+
+@pytest.fixture
+def billing() -> Iterator[StubSite]:
+    site = StubSite()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def reservations() -> Iterator[StubSite]:
+    site = StubSite()
+    yield site
+    site.close()
+
+
+@pytest.fixture
+def env(broker_url: str, billing: StubSite, reservations: StubSite) -> dict[str, str]:
+    """The environment of the programs under test."""
+    return {
+        "BROKER_URL": broker_url,
+        "MIDDLEWARE_BILLING_URL": billing.url,
+        "MIDDLEWARE_RESERVATIONS_URL": reservations.url,
+        "MIDDLEWARE_SERVICE_KEY": KEY,
+        "MIDDLEWARE_PAUSE_SECONDS": "3",
+    }
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[[Program], Program]]:
+    """Keeps a started program and ends it after the test."""
+    started: list[Program] = []
+
+    def keep(program: Program) -> Program:
+        started.append(program)
+        return program
+
+    yield keep
+    for program in reversed(started):
+        program.stop()

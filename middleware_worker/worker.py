@@ -1,0 +1,45 @@
+"""The Celery worker: `celery -A middleware_worker.worker worker -n ticketflow@%h-<unique>`.
+
+Give every worker a node name of its own: one that comes back under the name of a connection that
+RabbitMQ still believes alive is refused (405 RESOURCE_LOCKED).
+"""
+
+import logging
+import os
+import sys
+from typing import Any
+
+from celery import Celery, bootsteps, signals
+
+from middleware_worker import broker, environment, stopping
+
+log = logging.getLogger(__name__)
+
+_found = environment.read()
+app = Celery("ticketflow", include=["middleware_worker.tasks"])
+app.config_from_object(broker.celery_settings(_found.broker_url, _found.broker_folder))
+
+
+class DeclareQueues(bootsteps.StartStopStep):
+    """Declares every queue of ours before the worker consumes, at each connection."""
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, consumer: Any) -> None:
+        broker.declare(consumer.connection)
+
+
+app.steps["consumer"].add(DeclareQueues)
+
+
+@signals.setup_logging.connect
+def _log_lines(loglevel: int = logging.INFO, **_kwargs: Any) -> None:
+    """One plain line an event on stderr; Celery's own set-up is not used."""
+    level = os.environ.get("LOG_LEVEL", "") or loglevel
+    form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+    logging.basicConfig(stream=sys.stderr, level=level, format=form)
+
+
+@signals.worker_shutting_down.connect
+def _end_pauses(**_kwargs: Any) -> None:
+    stopping.stop()
