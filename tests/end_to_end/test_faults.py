@@ -9,10 +9,7 @@ from tests.world import HEALED_WITHIN, World, until
 
 def sell(world: World, seats: list[int]) -> list[str]:
     """Sells the seats one by one, two at a time for one buyer; the codes."""
-    codes = []
-    for start in range(0, len(seats), 2):
-        codes.append(world.held(*seats[start : start + 2])["code"])
-    return codes
+    return [world.held(*seats[start : start + 2])["code"] for start in range(0, len(seats), 2)]
 
 
 def all_arrived_once(world: World, codes: list[str]) -> None:

@@ -125,10 +125,11 @@ def test_the_same_id_again_changes_nothing_and_other_content_is_a_dead_letter(wo
 
 def test_ids_compare_byte_by_byte(world: World) -> None:
     name = f"EXT-{uuid.uuid4()}-ñ"
-    send(world, [json.dumps(ticket_body(id)).encode() for id in (name, name.upper(), name.replace("ñ", "n"))])
-    for id in (name, name.upper(), name.replace("ñ", "n")):
-        found = until(f"ticket {id}", lambda i=id: billing_has(world, i))
-        assert found["external_id"] == id
+    ids = (name, name.upper(), name.replace("ñ", "n"))
+    send(world, [json.dumps(ticket_body(one)).encode() for one in ids])
+    for one in ids:
+        found = until(f"ticket {one}", lambda i=one: billing_has(world, i))
+        assert found["external_id"] == one
 
 
 def test_ten_megabytes_of_zeros_are_a_dead_letter_and_the_next_ticket_goes_on(world: World) -> None:
