@@ -104,7 +104,7 @@ def test_a_declined_card_says_so_and_another_one_pays(world: World, page: Page) 
     choose(world, page, event, seats[0])
     status_is(page, "pending")
     pay(page, DECLINED)
-    expect(page.get_by_text(re.compile("rechaz", re.I)).first).to_be_visible()
+    expect(page.get_by_text(re.compile("rechaz", re.IGNORECASE)).first).to_be_visible()
     pay(page)
     status_is(page, "paid")
     world.at_rest()
@@ -170,7 +170,7 @@ def test_billing_is_down_seats_are_taken_and_the_ticket_is_in_preparation(world:
     with world.without("billing"):
         code = choose(world, page, event, seats[0])
         status_is(page, "preparing")
-        expect(page.get_by_text(re.compile("preparaci", re.I)).first).to_be_visible()
+        expect(page.get_by_text(re.compile("preparaci", re.IGNORECASE)).first).to_be_visible()
     status_is(page, "pending")  # without a reload
     assert world.arrived(code)
     world.at_rest()
@@ -204,7 +204,7 @@ def test_a_buyer_registers_confirms_logs_in_and_sees_the_ticket(world: World, pa
     def link() -> str | None:
         for path in Path(world.stack.environments.mail).glob("*"):
             text = path.read_text().replace("=\n", "").replace("=3D", "=")
-            found = re.search(rf"To: {re.escape(address)}.*?(/cuenta/confirmar/[\w.\-:=]+)", text, re.S)
+            found = re.search(rf"To: {re.escape(address)}.*?(/cuenta/confirmar/[\w.\-:=]+)", text, re.DOTALL)
             if found:
                 return found[1]
         return None
