@@ -16,6 +16,7 @@ class Document(models.Model):
     created_at = models.DateTimeField(_("pedido"), default=timezone.now)
     ready_at = models.DateTimeField(_("listo"), null=True, blank=True, db_index=True)
     tries = models.PositiveIntegerField(_("intentos"), default=0)
+    # While a process renders it, also the moment when another one may take it over.
     next_try_at = models.DateTimeField(default=timezone.now)
     error = models.CharField(_("error"), max_length=200, blank=True)
 
@@ -36,6 +37,8 @@ class Mail(models.Model):
         SENDING = "sending", _("enviando")
         SENT = "sent", _("enviado")
         FAILED = "failed", _("no se pudo")
+        # Nothing is left to tell: every ticket was refunded before the mail went out.
+        OBSOLETE = "obsolete", _("ya no corresponde")
 
     key = models.CharField(_("clave"), max_length=200, unique=True)
     kind = models.CharField(_("tipo"), max_length=30)
@@ -50,6 +53,7 @@ class Mail(models.Model):
     status = models.CharField(_("estado"), max_length=10, choices=Status.choices, default=Status.DUE, db_index=True)
     tries = models.PositiveIntegerField(_("intentos"), default=0)
     created_at = models.DateTimeField(_("pedido"), default=timezone.now)
+    # While `sending`, the moment when the sender is taken for dead and the mail goes out again.
     next_try_at = models.DateTimeField(default=timezone.now)
     sent_at = models.DateTimeField(_("enviado"), null=True, blank=True)
     error = models.CharField(_("error"), max_length=200, blank=True)

@@ -42,7 +42,7 @@ class Migration(migrations.Migration):
                 ('kind', models.CharField(max_length=30, verbose_name='tipo')),
                 ('to', models.EmailField(max_length=254, verbose_name='para')),
                 ('context', models.JSONField(blank=True, default=dict)),
-                ('status', models.CharField(choices=[('due', 'pendiente'), ('sending', 'enviando'), ('sent', 'enviado'), ('failed', 'no se pudo')], db_index=True, default='due', max_length=10, verbose_name='estado')),
+                ('status', models.CharField(choices=[('due', 'pendiente'), ('sending', 'enviando'), ('sent', 'enviado'), ('failed', 'no se pudo'), ('obsolete', 'ya no corresponde')], db_index=True, default='due', max_length=10, verbose_name='estado')),
                 ('tries', models.PositiveIntegerField(default=0, verbose_name='intentos')),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='pedido')),
                 ('next_try_at', models.DateTimeField(default=django.utils.timezone.now)),

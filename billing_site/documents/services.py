@@ -1,0 +1,125 @@
+"""What must be issued, written down in the transaction that made it due. Nothing here renders or sends."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import validate_email
+from django.utils import timezone
+
+from billing_site.accounts.models import Person
+from billing_site.documents import locks
+from billing_site.documents.mails import ADMITTED, KINDS
+from billing_site.documents.models import Document, Mail
+from billing_site.tickets.models import AuditEntry, Order, Ticket
+from middleware_worker.outbox.transactions import retrying
+
+
+class NotIssued(Exception):
+    """The ticket has no document: it is not paid, or no longer."""
+
+
+def order_received(*, order: Order) -> None:
+    """Mails the buyer what is reserved, until when it can be paid, and the link that proves it is theirs."""
+    _mail_buyer(order, kind="order_received", key=f"received:{order.pk}")
+
+
+def order_paid(*, order: Order) -> None:
+    """One PDF for each paid ticket, and one mail with all of them when they are ready."""
+    tickets = order.tickets.filter(status__in=ADMITTED).order_by("id")
+    # INSERT IGNORE, in id order: the form that does not deadlock on MariaDB. See docs/locking.md.
+    Document.objects.bulk_create([Document(ticket=ticket) for ticket in tickets], ignore_conflicts=True)
+    _mail_buyer(order, kind="order_paid", key=f"paid:{order.pk}")
+
+
+def ticket_refunded(*, ticket: Ticket) -> None:
+    """Mails the buyer that the ticket is void and the money on its way back."""
+    context = {"ticket": ticket.pk}
+    _mail_buyer(ticket.order, kind="ticket_refunded", key=f"refunded:{ticket.pk}", context=context)
+
+
+def queue_mail(
+    *,
+    kind: str,
+    key: str,
+    to: str,
+    context: dict[str, Any] | None = None,
+    order: Order | None = None,
+    person: Person | None = None,
+) -> Mail:
+    """The mail with this key, queued unless it already was. It goes out after the caller's commit.
+
+    `kind` is one of `mails.KINDS`, where each says what it needs in `context`. Raises ValueError for an
+    unknown kind, a missing entry or an address that is none.
+    """
+    context = context or {}
+    missing = [name for name in KINDS[kind].needs if name not in context] if kind in KINDS else [kind]
+    if missing or len(key) > 200:
+        raise ValueError(f"mail {kind!r}: unknown, or without {missing}, or its key is too long")
+    try:
+        validate_email(to)
+    except ValidationError as error:
+        raise ValueError(f"mail {kind!r}: {to!r} is no address") from error
+    mail = Mail(key=key, kind=kind, to=to, context=context, order=order, person=person)
+    Mail.objects.bulk_create([mail], ignore_conflicts=True)
+    return Mail.objects.get(key=key)
+
+
+def recipient(order: Order) -> str:
+    """Where the order's mails go, or "".
+
+    To the address given with the reservation; else to the person, but only once it is proven that the
+    order is theirs: equality of RUT alone shows nobody anything.
+    """
+    if order.email:
+        return order.email
+    person = order.person
+    proven = order.claimed_at is not None or person.verified_at is not None
+    return person.email or "" if proven and person.email_confirmed_at else ""
+
+
+def document_for(ticket: Ticket) -> bytes | None:
+    """The ticket's PDF; None while it is in preparation. Raises NotIssued unless the ticket admits."""
+    if ticket.status not in ADMITTED:
+        raise NotIssued(ticket.external_id)
+    pdf = Document.objects.filter(ticket=ticket).values_list("pdf", flat=True).first()
+    return bytes(pdf) if pdf is not None else None
+
+
+def state_of(tickets: Iterable[Ticket]) -> dict[int, str]:
+    """For each ticket's pk "none", "preparing" or "ready"; one query, and no PDF is read."""
+    wanted = [ticket.pk for ticket in tickets if ticket.status in ADMITTED]
+    found = dict(Document.objects.filter(ticket__in=wanted).values_list("ticket_id", "ready_at"))
+    return {pk: ("ready" if found[pk] else "preparing") if pk in found else "none" for pk in wanted}
+
+
+@retrying
+def send_again(*, mail: Mail, by: str) -> bool:
+    """Tries a mail that was given up once more; False when it was not given up."""
+    row = locks.failed_mail(mail.pk)
+    if row is None:
+        return False
+    row.status, row.tries, row.next_try_at = Mail.Status.DUE, 0, timezone.now()
+    row.save(update_fields=["status", "tries", "next_try_at"])
+    AuditEntry.objects.create(
+        by=by, action="mail.send_again", order=row.order, person=row.person, detail={"mail": row.key}
+    )
+    return True
+
+
+@retrying
+def issue_again(*, document: Document, by: str) -> bool:
+    """Tries a document that could not be rendered at once; False when it is ready."""
+    row = locks.failing_document(document.pk)
+    if row is None:
+        return False
+    row.next_try_at = timezone.now()
+    row.save(update_fields=["next_try_at"])
+    AuditEntry.objects.create(by=by, action="document.issue_again", ticket=row.ticket, order=row.ticket.order)
+    return True
+
+
+def _mail_buyer(order: Order, *, kind: str, key: str, context: dict[str, Any] | None = None) -> None:
+    to = recipient(order)
+    if to:
+        queue_mail(kind=kind, key=key, to=to, context=context, order=order)
