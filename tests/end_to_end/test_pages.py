@@ -187,7 +187,7 @@ def test_reservations_is_down_and_the_last_known_events_are_shown(world: World, 
 
 
 def test_a_buyer_registers_confirms_logs_in_and_sees_the_ticket(world: World, page: Page) -> None:
-    event, (seat,) = world.make_event(seats=1)
+    _event, (seat,) = world.make_event(seats=1)
     rut, address = world.new_rut(), f"nuevo{next(_emails)}@example.com"
     code = world.held(seat, rut=rut, email=address)["code"]
     world.arrived(code)

@@ -48,9 +48,9 @@ class Carrier:
         """Publishes what is open in either outbox; the ids of all messages that are open now."""
         still_open = []
         for source in self.sites:
-            for id, type, payload in getattr(self.databases, f"{source}_rows")(OPEN):
+            for row_id, kind, payload in getattr(self.databases, f"{source}_rows")(OPEN):
                 body = json.loads(payload) if isinstance(payload, str) else payload
-                message = {**body, "id": str(uuid.UUID(str(id))), "type": type}
+                message = {**body, "id": str(uuid.UUID(str(row_id))), "type": kind}
                 self.sent[message["id"]] = (source, message)
                 still_open.append(message["id"])
         return still_open
@@ -58,7 +58,7 @@ class Carrier:
     def deliver(self, *ids: str) -> None:
         """Brings messages of one source to the other site; its answers wait to be brought back."""
         for source in self.sites:
-            batch = [self.sent[id][1] for id in ids if self.sent[id][0] == source]
+            batch = [self.sent[one][1] for one in ids if self.sent[one][0] == source]
             if batch:
                 target = self.sites["billing" if source == "reservations" else "reservations"]
                 found = target.call("POST", "/api/internal/messages", {"messages": batch})
@@ -132,7 +132,7 @@ class Saga(RuleBasedStateMachine):
     def deliver_something(self, data: st.DataObject) -> None:
         self.carrier.look()
         if self.carrier.sent:
-            ids = sorted(self.carrier.sent, key=lambda id: list(self.carrier.sent).index(id))
+            ids = list(self.carrier.sent)
             picked = data.draw(st.lists(st.integers(0, len(ids) - 1), min_size=1, max_size=4))
             self.carrier.deliver(*[ids[index] for index in picked])
 
