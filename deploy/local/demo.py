@@ -48,7 +48,7 @@ def _run(ports: Ports, *, data: str) -> int:
     try:
         stack.open()
         if taken := stack.taken_ports():
-            raise StackError(_in_the_way(taken))
+            raise StackError(in_the_way(taken))
         stack.start()
         _say(f"  ready after {time.monotonic() - started:.1f} s")
         _welcome(stack, data)
@@ -58,7 +58,7 @@ def _run(ports: Ports, *, data: str) -> int:
     raise KeyboardInterrupt  # one way out, one last line
 
 
-def _in_the_way(taken: dict[str, int]) -> str:
+def in_the_way(taken: dict[str, int]) -> str:
     ways = "; ".join(
         f"port {port} of {name} is taken: free it, or choose another with {Ports.variable(name)}=…"
         for name, port in taken.items()

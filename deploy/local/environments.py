@@ -13,6 +13,8 @@ from typing import Self
 from deploy.local.ports import LOOPBACK, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+# For programs that read the worker's settings but call no site, and so get no key to any.
+NO_KEY = "this-program-has-no-service-key"
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 
 
@@ -194,6 +196,7 @@ class Environments:
             "PORTAL_RESERVATIONS_URL": self._ports.url("reservations"),
             "PORTAL_BILLING_URL": self._ports.url("billing"),
             "PORTAL_SERVICE_KEY": self.secrets["PORTAL_SERVICE_KEY"],
+            "PORTAL_SHOW_TEST_CARDS": "True",  # the gateway here is always the simulator
         }
 
     def _middleware(self) -> dict[str, str]:
@@ -212,10 +215,11 @@ class Environments:
         }
 
     def _ingress(self) -> dict[str, str]:
-        return self._broker()
+        return {**self._broker(), "MIDDLEWARE_SERVICE_KEY": NO_KEY}
 
     def _flower(self) -> dict[str, str]:
-        return {**self._broker(), "FLOWER_BASIC_AUTH": f"flower:{self.secrets['FLOWER_PASSWORD']}"}
+        own = {**self._broker(), "MIDDLEWARE_SERVICE_KEY": NO_KEY}
+        return {**own, "FLOWER_BASIC_AUTH": f"flower:{self.secrets['FLOWER_PASSWORD']}"}
 
     def _broker(self) -> dict[str, str]:
         broker = {"BROKER_URL": self._backends.broker}

@@ -201,7 +201,7 @@ def ensure_environment(name: str, requirements: Path) -> None:
         shutil.rmtree(VENV, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     print(f"install: installing requirements/{name}.txt", flush=True)
-    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "--quiet", "install"]
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-qq", "install"]
     subprocess.run([*pip, "-r", str(requirements)], check=True, stdin=subprocess.DEVNULL)
     stamp(name).write_text(fingerprint(name))
     print(f"install: .venv is ready ({time.monotonic() - started:.0f} s)", flush=True)

@@ -75,7 +75,7 @@ def test_a_wiped_broker_has_no_queue_but_has_the_policy_for_new_ticket(servers):
         {"properties": {"delivery_mode": 2}, "routing_key": "new_ticket", "payload": "x", "payload_encoding": "string"},
     )
     assert broker.depth("new_ticket") == 1
-    broker.purge("new_ticket")
+    assert broker.purge("new_ticket") == 1
     assert broker.depth("new_ticket") == 0
 
     broker.wipe()

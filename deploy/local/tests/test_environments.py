@@ -1,0 +1,103 @@
+"""Each program gets its own secrets and addresses, and nobody else's."""
+
+from __future__ import annotations
+
+import socket
+import stat
+
+import pytest
+
+from deploy.local import demo
+from deploy.local.environments import Backends, Environments, Ports
+from deploy.local.stack import Stack, StackError
+
+
+@pytest.fixture
+def environments(tmp_path):
+    backends = Backends(
+        reservations="postgres://u:reservations-password@127.0.0.1/r",
+        billing="mysql://u:billing-password@127.0.0.1/b",
+        portal="postgres://u:portal-password@127.0.0.1/p",
+        broker="amqp://u:broker-password@127.0.0.1//",
+    )
+    extra = {"*": {"LOG_LEVEL": "DEBUG"}, "portal": {"PORTAL_WRONG_CODES_A_MINUTE": "3"}}
+    return Environments(folder=tmp_path, ports=Ports(), backends=backends, extra=extra)
+
+
+def test_the_portal_sees_no_other_programs_secret(environments, monkeypatch):
+    monkeypatch.setenv("BILLING_SECRET_KEY", "from the shell")
+    everything = environments.of("billing") | environments.of("reservations") | environments.of("middleware")
+
+    seen = environments.of("portal")
+
+    values = " ".join(seen.values())
+    assert not [name for name in seen if name.startswith(("BILLING_", "RESERVATIONS_", "MIDDLEWARE_", "BROKER"))]
+    for secret in ("billing-password", "reservations-password", "broker-password", "from the shell"):
+        assert secret not in values
+    for name in ("BILLING_SECRET_KEY", "BILLING_TICKET_KEYS", "MIDDLEWARE_SERVICE_KEY", "BILLING_GATEWAY_KEY"):
+        assert everything[name] not in values
+
+
+def test_web_programs_do_not_reach_the_broker_but_their_relays_do(environments):
+    for site in ("reservations", "billing"):
+        assert "BROKER_URL" not in environments.of(site)
+        assert "broker-password" in environments.of(f"{site}-relay")["BROKER_URL"]
+
+
+def test_only_the_worker_and_the_front_hold_the_workers_key(environments):
+    key = environments.secrets["WORKER_SERVICE_KEY"]
+
+    assert environments.of("worker")["MIDDLEWARE_SERVICE_KEY"] == key
+    for program in ("ingress", "flower", "gateway", "portal"):
+        assert key not in environments.of(program).values()
+
+
+def test_a_site_accepts_the_keys_with_which_its_callers_sign(environments):
+    accepted = environments.of("billing")["BILLING_SERVICE_KEYS"].split(",")
+
+    assert f"portal:{environments.of('portal')['PORTAL_SERVICE_KEY']}" in accepted
+    assert f"worker:{environments.of('worker')['MIDDLEWARE_SERVICE_KEY']}" in accepted
+
+
+def test_secrets_stay_the_same_and_only_their_owner_reads_them(environments, tmp_path):
+    first = environments.of("billing")
+    again = Environments(folder=tmp_path, ports=Ports(), backends=Backends.embedded(tmp_path)).of("billing")
+
+    assert again["BILLING_SECRET_KEY"] == first["BILLING_SECRET_KEY"]
+    assert again["BILLING_TICKET_KEYS"] == first["BILLING_TICKET_KEYS"]
+    assert stat.S_IMODE((tmp_path / "secrets.env").stat().st_mode) == 0o600
+
+
+def test_variables_for_one_program_do_not_reach_another(environments):
+    assert environments.of("portal")["PORTAL_WRONG_CODES_A_MINUTE"] == "3"
+    assert "PORTAL_WRONG_CODES_A_MINUTE" not in environments.of("billing")
+    assert environments.of("billing")["LOG_LEVEL"] == "DEBUG"
+
+
+def test_a_port_is_moved_by_its_variable_and_a_wrong_one_is_named():
+    assert Ports.from_environment({"PORTAL_PORT": "6003"}).portal == 6003
+    assert Ports.from_environment({"PORTAL_PORT": ""}).portal == 5003
+    with pytest.raises(ValueError, match=r"BILLING_PORT must be a port number, not 'x1'"):
+        Ports.from_environment({"BILLING_PORT": "x1"})
+
+
+def test_a_taken_port_is_named_with_the_variable_that_moves_it(tmp_path):
+    stack = Stack.embedded(tmp_path)
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", stack.ports.flower))
+        other.listen()
+
+        taken = stack.taken_ports()
+
+    assert taken == {"flower": stack.ports.flower}
+    assert f"port {stack.ports.flower} of flower is taken" in demo.in_the_way(taken)
+    assert "FLOWER_PORT=" in demo.in_the_way(taken)
+
+
+def test_a_failing_management_command_is_named_with_the_end_of_its_log(tmp_path):
+    stack = Stack.embedded(tmp_path, say=lambda _: None)
+
+    with pytest.raises(StackError, match=r"reservations_site.manage no_such_command ended with code 1") as caught:
+        stack.manage("reservations", "no_such_command")
+
+    assert "Unknown command" in str(caught.value)
