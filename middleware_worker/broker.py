@@ -23,8 +23,14 @@ HEARTBEAT_SECONDS = 10
 DELIVERY_LIMIT = 3
 
 dead_letter_exchange = Exchange("ticketflow.dlx", type="fanout", durable=True)
+# RabbitMQ 4 throws a message away that came back twenty times, unless the queue says otherwise. A dead
+# letter comes back whenever billing was away, and there is nothing behind this queue.
 dead_letter_queue = Queue(
-    DEAD_LETTERS, dead_letter_exchange, routing_key="", durable=True, queue_arguments={"x-queue-type": "quorum"}
+    DEAD_LETTERS,
+    dead_letter_exchange,
+    routing_key="",
+    durable=True,
+    queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": 1_000_000},
 )
 # Declared without arguments, exactly as producers outside the project declare it: what else it needs
 # (the dead-letter exchange) comes from a policy, see deploy/rabbitmq.

@@ -10,6 +10,7 @@ import sys
 from typing import Any
 
 from celery import Celery, bootsteps, signals
+from celery.worker import consumer as celery_consumer
 
 from middleware_worker import broker, environment, stopping
 
@@ -18,6 +19,25 @@ log = logging.getLogger(__name__)
 _found = environment.read()
 app = Celery("ticketflow", include=["middleware_worker.tasks"])
 app.config_from_object(broker.celery_settings(_found.broker_url, _found.broker_folder))
+
+
+class Consumer(celery_consumer.Consumer):
+    """Celery's, without the steps that we have no use for.
+
+    Delayed delivery declares 28 quorum queues, and no message of ours has a countdown. Mingle waits a
+    second at each connection for revoked tasks and logical clocks, which nothing here looks at; gossip
+    serves it. Flower needs neither.
+    """
+
+    class Blueprint(celery_consumer.Consumer.Blueprint):
+        default_steps = [
+            step
+            for step in celery_consumer.Consumer.Blueprint.default_steps
+            if step.rpartition(":")[2] not in {"DelayedDelivery", "Mingle", "Gossip"}
+        ]
+
+
+app.conf.worker_consumer = "middleware_worker.worker:Consumer"
 
 
 class DeclareQueues(bootsteps.StartStopStep):
