@@ -207,10 +207,13 @@ class Stack:
         return [sys.executable, "-m", module, "--port", str(self.ports.gateway), "--ledger", ledger]
 
     def _worker(self) -> list[str]:
+        # Embedded, threads do as well as processes, with 120 MB less, and they stop sooner.
+        pool = "threads" if self.backends.is_embedded else "prefork"
         return [
             sys.executable, "-m", "celery", "-A", "middleware_worker.worker", "worker",
             # A name that an old connection still holds would be refused by RabbitMQ.
             "-n", f"ticketflow@%h-{UNIQUE}",
+            "--pool", pool,
             "--concurrency", str(self._worker_concurrency),
             "--loglevel", "INFO",
         ]  # fmt: skip
