@@ -42,7 +42,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "django.middleware.locale.LocaleMiddleware",
+    "reservations_site.language.SpanishForPrograms",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -77,7 +77,7 @@ BROKER_URL = env.str("BROKER_URL", default="")
 BROKER_FOLDER = env.str("BROKER_FOLDER", default="")
 OUTBOX_QUEUE = "ticketflow.to_billing"
 OUTBOX_RECEIVE = "reservations_site.reservations.messages.receive"
-OUTBOX_APPLY = "reservations_site.reservations.services.apply_ticket_states"
+OUTBOX_APPLY = "reservations_site.reservations.states.apply_ticket_states"
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=30)
 
 LANGUAGE_CODE = "es-cl"
@@ -94,7 +94,9 @@ WHITENOISE_USE_FINDERS = True
 SESSION_COOKIE_NAME = "reservations_session"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env.bool("HTTPS", default=False)
 CSRF_COOKIE_NAME = "reservations_csrf"
-SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("BEHIND_PROXY", default=False) else None
+# Only our own proxy may speak for a client: its scheme, and its request id as an idempotency key.
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_PROXY else None
 SECURE_CONTENT_TYPE_NOSNIFF = True
 X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = {
@@ -114,7 +116,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.AllowAny"],
     "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "EXCEPTION_HANDLER": "middleware_worker.contract.drf.exception_handler",
+    "EXCEPTION_HANDLER": "reservations_site.rest.exception_handler",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
     "UNAUTHENTICATED_USER": None,
     "NUM_PROXIES": env.int("NUM_PROXIES", default=0),
@@ -123,7 +125,14 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "TicketFlow reservations",
     "VERSION": "1",
+    "DESCRIPTION": "Events, seat maps and reservations. Errors: a Spanish sentence and a word for programs.",
     "SERVE_INCLUDE_SCHEMA": False,
+    "ENUM_NAME_OVERRIDES": {
+        "SeatStatus": ["available", "reserved", "sold"],
+        "TakenSeatStatus": ["reserved", "sold"],
+        "EventStatus": ["published", "cancelled"],
+        "LineStatus": ["held", "confirmed", "released"],
+    },
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
 }
@@ -134,4 +143,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # A line for each refused reservation would cost more than the refusal.
+    "loggers": {"django.request": {"level": "ERROR"}},
 }

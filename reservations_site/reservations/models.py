@@ -43,7 +43,6 @@ class Reservation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["caller", "idempotency_key"], name="idempotency_key_once_a_caller")
         ]
-        indexes = [models.Index(fields=["expires_at"], condition=Q(asked_at=None), name="reservation_may_run_out")]
         permissions = [("cancel_reservation", _("Puede cancelar reservas"))]
 
     def __str__(self) -> str:
@@ -83,6 +82,9 @@ class Line(models.Model):
             models.CheckConstraint(condition=Q(status__in=["held", "confirmed", "released"]), name="line_status_known"),
             models.CheckConstraint(condition=Q(price__gte=0), name="line_price_not_negative"),
         ]
+        # What is not paid yet is little, however long the history grows: the search for holds that ran out
+        # begins here.
+        indexes = [models.Index(fields=["reservation"], condition=Q(status="held"), name="line_unpaid")]
 
     def __str__(self) -> str:
         return f"{self.reservation_id} {self.seat_id}"
@@ -94,8 +96,12 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(_("cuándo"), default=timezone.now, db_index=True)
     by = models.CharField(_("quién"), max_length=120)
     action = models.CharField(_("qué"), max_length=40)
-    reservation = models.ForeignKey(Reservation, models.PROTECT, null=True, blank=True, related_name="audit")
-    event = models.ForeignKey(Event, models.PROTECT, null=True, blank=True, related_name="audit")
+    reservation = models.ForeignKey(
+        Reservation, models.PROTECT, null=True, blank=True, related_name="audit", verbose_name=_("reserva")
+    )
+    event = models.ForeignKey(
+        Event, models.PROTECT, null=True, blank=True, related_name="audit", verbose_name=_("evento")
+    )
     detail = models.JSONField(_("detalle"), default=dict)
 
     class Meta:

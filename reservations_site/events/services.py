@@ -1,0 +1,108 @@
+"""What staff do with events: fill them with seats, block seats, cancel."""
+
+from collections.abc import Mapping, Sequence
+
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from middleware_worker.outbox.transactions import retrying
+from reservations_site.events.models import Event, EventSection, Seat
+from reservations_site.reservations import audit, locks
+from reservations_site.reservations.endings import BATCH, end_cancelled_events
+from reservations_site.reservations.models import Line
+from reservations_site.venues.models import PlanSeat, Section
+
+
+class Refused(ValueError):
+    """It cannot be done; the text says why, in Spanish."""
+
+
+@transaction.atomic
+def copy_plan(*, event: Event, prices: Mapping[str, int], by: str) -> int:
+    """Gives the event the seats of its venue's plan, each section at its price; how many seats.
+
+    Seats that the event has already are replaced, unless one was ever reserved. Raises Refused.
+    """
+    locks.event(event.id)
+    sections = list(Section.objects.using("default").filter(venue_id=event.venue_id).order_by("rank", "id"))
+    if not sections:
+        raise Refused(_("El recinto no tiene plano todavía"))
+    if missing := [section.name for section in sections if section.name not in prices]:
+        raise Refused(_("Falta el precio de: %s") % ", ".join(missing))
+    if Line.objects.filter(seat__event=event).exists():
+        raise Refused(_("El evento ya tiene reservas: sus asientos no se pueden reemplazar"))
+    EventSection.objects.filter(event=event).delete()
+    made = EventSection.objects.bulk_create(
+        EventSection(event=event, name=section.name, rank=section.rank, price=prices[section.name])
+        for section in sections
+    )
+    by_plan = dict(zip((section.id for section in sections), made, strict=True))
+    plan = PlanSeat.objects.using("default").filter(section__in=sections)
+    seats = [
+        Seat(
+            event=event,
+            section=by_plan[seat.section_id],
+            label=seat.label,
+            row=seat.row,
+            row_rank=seat.row_rank,
+            number=seat.number,
+            position=seat.position,
+            x=seat.x,
+            y=seat.y,
+        )
+        for seat in plan.order_by("section__rank", "section_id", "row_rank", "position")
+    ]
+    Seat.objects.bulk_create(seats, batch_size=500)
+    audit.record(by=by, action="plan_copied", event_id=event.id, seats=len(seats))
+    return len(seats)
+
+
+def block_seats(*, event: Event, seat_ids: Sequence[int], reason: str = "", by: str) -> list[str]:
+    """Takes free seats off sale; the labels of those that were free. The others stay as they are."""
+    return _move(
+        event, seat_ids, start=Seat.Status.AVAILABLE, end=Seat.Status.BLOCKED, action="blocked", reason=reason, by=by
+    )
+
+
+def unblock_seats(*, event: Event, seat_ids: Sequence[int], reason: str = "", by: str) -> list[str]:
+    """Puts blocked seats on sale again; the labels of those that were blocked."""
+    return _move(
+        event, seat_ids, start=Seat.Status.BLOCKED, end=Seat.Status.AVAILABLE, action="unblocked", reason=reason, by=by
+    )
+
+
+@retrying
+def _move(
+    event: Event, seat_ids: Sequence[int], *, start: str, end: str, action: str, reason: str, by: str
+) -> list[str]:
+    ours = Seat.objects.filter(event=event, id__in=list(seat_ids)).values_list("id", flat=True)
+    locked = locks.seats(list(ours))
+    ids = [seat_id for seat_id, status in locked.items() if status == start]
+    if not ids:
+        return []
+    Seat.objects.filter(id__in=ids).update(status=end)
+    labels = list(Seat.objects.filter(id__in=ids).order_by("id").values_list("label", flat=True))
+    audit.record(by=by, action=f"seats_{action}", event_id=event.id, seats=labels, reason=reason)
+    return labels
+
+
+def cancel_event(*, event: Event, reason: str, by: str) -> int:
+    """Closes the sale, then asks billing to end or refund every live reservation; how many were asked about.
+
+    Safe to run twice, and to die half way: `manage.py jobs` goes on with what is left.
+    """
+    _close(event, reason=reason, by=by)
+    event.status = Event.Status.CANCELLED
+    asked = 0
+    while some := end_cancelled_events(event_id=event.id, by=by, limit=BATCH):
+        asked += some
+    return asked
+
+
+@retrying
+def _close(event: Event, *, reason: str, by: str) -> None:
+    locked = locks.event(event.id)
+    if locked.status == Event.Status.CANCELLED:
+        return
+    Event.objects.filter(id=event.id).update(status=Event.Status.CANCELLED)
+    audit.record(by=by, action="event_cancelled", event_id=event.id, reason=reason)

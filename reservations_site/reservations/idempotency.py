@@ -1,0 +1,50 @@
+"""The same call again gets the same answer: keys a caller, and a digest of what was asked under each."""
+
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from reservations_site.reservations import refusals
+from reservations_site.reservations.models import Reservation
+
+AUTOMATIC = "auto:"
+
+
+def digest(asked: dict[str, Any]) -> str:
+    """A digest of a request that does not depend on the order of its fields."""
+    return hashlib.sha256(json.dumps(asked, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def automatic_key() -> str:
+    """A key for a call that brought none.
+
+    A connection that is lost during COMMIT leaves the outcome unknown; the transaction is then run again
+    and finds by this key what its first run wrote.
+    """
+    return f"{AUTOMATIC}{uuid.uuid4().hex}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who asks, and the key and the digest under which the answer is kept."""
+
+    rut: int
+    name: str
+    email: str
+    caller: str
+    by: str
+    digest: str
+    key: str = field(default_factory=automatic_key)
+
+    @property
+    def may_be_a_repeat(self) -> bool:
+        return not self.key.startswith(AUTOMATIC)
+
+    def found(self) -> Reservation | None:
+        """The reservation that was made under this key. Raises 422 when it was made with another body."""
+        reservation = Reservation.objects.filter(caller=self.caller, idempotency_key=self.key).first()
+        if reservation is not None and reservation.request_digest != self.digest:
+            raise refusals.idempotency_conflict()
+        return reservation
