@@ -20,6 +20,8 @@ CONNECT_SECONDS = 2
 READ_SECONDS = 10
 # Verdicts on the content; every other answer says something about the site and is asked again.
 REFUSALS = {HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY}
+# Words about one thing that was asked for, when they come as JSON.
+SPOKEN = {HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT}
 
 
 class Unreachable(Exception):
@@ -63,20 +65,28 @@ class Site:
 
     def call(self, method: str, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The JSON object that /api/internal/<path> answers. Raises Unreachable, Refused or NotThere."""
+        status, fields = self.ask(method, path, body)
+        if status < HTTPStatus.MULTIPLE_CHOICES:
+            return fields
+        code, error = str(fields.get("code", "")), str(fields.get("error", ""))
+        if status in REFUSALS:
+            raise Refused(status, code or "refused", error or f"HTTP {status}")
+        if status == HTTPStatus.NOT_FOUND:
+            raise NotThere(path)
+        raise Unreachable(f"{self.name} answered {status} {code}".rstrip())
+
+    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
+        """(status, JSON object) of an answer that speaks of the content; Unreachable for every other one."""
         response = self._send(method, f"{self.url}/api/internal/{path}", body)
+        status = response.status_code
         try:
             found = response.json()
         except requests.JSONDecodeError:
             found = None
-        if response.ok and isinstance(found, dict):
-            return found
         fields = found if isinstance(found, dict) else {}
-        code, error = str(fields.get("code", "")), str(fields.get("error", ""))
-        if response.status_code in REFUSALS:
-            raise Refused(response.status_code, code or "refused", error or f"HTTP {response.status_code}")
-        if response.status_code == HTTPStatus.NOT_FOUND and code == "not_found":
-            raise NotThere(path)
-        raise Unreachable(f"{self.name} answered {response.status_code} {code}".rstrip())
+        if status in REFUSALS or (found is fields and (response.ok or status in SPOKEN)):
+            return status, fields
+        raise Unreachable(f"{self.name} answered {status} {fields.get('code', '')}".rstrip())
 
     def _send(self, method: str, url: str, body: dict[str, Any] | None) -> requests.Response:
         times = (CONNECT_SECONDS, self.read_seconds)

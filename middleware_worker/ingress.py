@@ -155,7 +155,8 @@ class DeadLetters(consuming.BatchConsumer):
         return None if parts else refused
 
     def _one_call(self, letters: list[DeadLetter]) -> list[DeadLetter]:
-        size, call = 0, []
+        size = 0
+        call: list[DeadLetter] = []
         for letter in letters:
             size += len(letter.body) * 4 // 3 + 1000
             if call and size > self.MAX_CALL_BYTES:

@@ -1,6 +1,7 @@
 """Putting messages on our queues: every publish returns when the broker has confirmed it, or raises."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,11 @@ from celery import Celery
 
 from middleware_worker import broker
 from middleware_worker.dead_letters import DeadLetter
+
+# A pooled connection that the broker closed meanwhile, or a queue that was deleted, shows at once: again on
+# a new connection, which declares anew. A broker that does not answer is not asked twice.
+ATTEMPTS = 3
+AT_ONCE_SECONDS = 1.0
 
 
 class Publisher:
@@ -18,7 +24,10 @@ class Publisher:
 
     def __init__(self, broker_url: str, folder: str = "") -> None:
         self.app = Celery("publisher", set_as_current=False)
-        self.app.config_from_object(broker.celery_settings(broker_url, folder))
+        self.app.config_from_object(
+            # Nobody answers heartbeats on a connection that waits in the pool: it would be cut off.
+            {**broker.celery_settings(broker_url, folder), "broker_heartbeat": 0}
+        )
         self._folder = broker.is_folder(broker_url)
 
     def carry(
@@ -37,22 +46,30 @@ class Publisher:
             # worker whose clock is two minutes off would throw everything away. Only the embedded broker,
             # which knows no TTL and is one machine with one clock, needs it.
             options["expires" if self._folder else "expiration"] = lifetime.total_seconds()
-        self.app.send_task(
-            broker.CARRY_TASK,
-            kwargs={"source": source, "messages": list(messages)},
-            task_id=task_id,
-            queue=queue,
-            declare=[broker.dead_letter_queue, self.app.amqp.queues[queue]],
-            mandatory=True,
-            confirm_timeout=broker.CONFIRM_SECONDS,
-            retry=False,
-            ignore_result=True,
-            add_to_parent=False,
-            **options,
+        self._confirmed(
+            lambda: self.app.send_task(
+                broker.CARRY_TASK,
+                kwargs={"source": source, "messages": list(messages)},
+                task_id=task_id,
+                queue=queue,
+                declare=[broker.dead_letter_queue, self.app.amqp.queues[queue]],
+                mandatory=True,
+                confirm_timeout=broker.CONFIRM_SECONDS,
+                retry=False,
+                ignore_result=True,
+                add_to_parent=False,
+                **options,
+            )
         )
 
     def dead_letter(self, letter: DeadLetter) -> None:
         """A dead letter with its reason."""
+        self._confirmed(lambda: self._publish_letter(letter))
+
+    def close(self) -> None:
+        self.app.close()
+
+    def _publish_letter(self, letter: DeadLetter) -> None:
         with self.app.producer_pool.acquire(block=True, timeout=broker.CONNECT_SECONDS) as producer:
             producer.publish(
                 letter.body,
@@ -69,5 +86,12 @@ class Publisher:
                 message_id=letter.delivery_id,
             )
 
-    def close(self) -> None:
-        self.app.close()
+    def _confirmed(self, publish: Callable[[], object]) -> None:
+        began = time.monotonic()
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                publish()
+                return
+            except Exception:
+                if attempt == ATTEMPTS or time.monotonic() - began > AT_ONCE_SECONDS:
+                    raise
