@@ -13,7 +13,7 @@ from typing import Self
 from deploy.local.ports import LOOPBACK, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-# For programs that read the worker's settings but call no site, and so get no key to any.
+# For Flower, which reads the worker's settings but calls no site, and so gets no key to any.
 NO_KEY = "this-program-has-no-service-key"
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 
@@ -203,6 +203,7 @@ class Environments:
         return {
             "MIDDLEWARE_SECRET_KEY": self.secrets["MIDDLEWARE_SECRET_KEY"],
             "MIDDLEWARE_SERVICE_KEYS": self._callers("seller"),
+            "MIDDLEWARE_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
             **self._worker(),
         }
 
@@ -215,7 +216,12 @@ class Environments:
         }
 
     def _ingress(self) -> dict[str, str]:
-        return {**self._broker(), "MIDDLEWARE_SERVICE_KEY": NO_KEY}
+        # It stores dead letters in billing, as the worker; reservations it never calls.
+        return {
+            "MIDDLEWARE_BILLING_URL": self._ports.url("billing"),
+            "MIDDLEWARE_SERVICE_KEY": self.secrets["WORKER_SERVICE_KEY"],
+            **self._broker(),
+        }
 
     def _flower(self) -> dict[str, str]:
         own = {**self._broker(), "MIDDLEWARE_SERVICE_KEY": NO_KEY}

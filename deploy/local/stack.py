@@ -50,7 +50,7 @@ class Stack:
         say: Callable[[str], None] = print,
     ) -> None:
         self.folder = folder.resolve()
-        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "data").mkdir(parents=True, exist_ok=True)
         self.ports = ports or Ports.free()
         self.backends = backends
         self.environments = Environments(folder=self.folder, ports=self.ports, backends=backends, extra=extra)
@@ -166,7 +166,7 @@ class Stack:
     def programs(self) -> list[Program]:
         """Every process of the system, in the order in which it is started."""
         return [
-            self._program("gateway", self._gateway(), ready=None),
+            self._program("gateway", self._gateway(), ready=self.url("gateway", "/health")),
             self._web("reservations", "reservations_site.wsgi"),
             self._web("billing", "billing_site.wsgi"),
             self._web("portal", "portal_site.wsgi"),

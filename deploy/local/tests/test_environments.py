@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
 from deploy.local import demo
 from deploy.local.environments import Backends, Environments, Ports
 from deploy.local.stack import Stack, StackError
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture
@@ -44,11 +48,12 @@ def test_web_programs_do_not_reach_the_broker_but_their_relays_do(environments):
         assert "broker-password" in environments.of(f"{site}-relay")["BROKER_URL"]
 
 
-def test_only_the_worker_and_the_front_hold_the_workers_key(environments):
+def test_only_the_middleware_holds_the_workers_key(environments):
     key = environments.secrets["WORKER_SERVICE_KEY"]
 
-    assert environments.of("worker")["MIDDLEWARE_SERVICE_KEY"] == key
-    for program in ("ingress", "flower", "gateway", "portal"):
+    for program in ("worker", "ingress", "middleware"):
+        assert environments.of(program)["MIDDLEWARE_SERVICE_KEY"] == key
+    for program in ("flower", "gateway", "portal"):
         assert key not in environments.of(program).values()
 
 
@@ -101,3 +106,25 @@ def test_a_failing_management_command_is_named_with_the_end_of_its_log(tmp_path)
         stack.manage("reservations", "no_such_command")
 
     assert "Unknown command" in str(caught.value)
+
+
+def test_the_example_file_names_every_variable_that_the_code_reads():
+    programs = ("reservations_site", "billing_site", "portal_site", "middleware_worker")
+    sources = [file for program in programs for file in (ROOT / program).rglob("*.py") if "tests" not in file.parts]
+    read = set()
+    for file in sources:
+        read |= set(re.findall(r"""\benv(?:\.\w+)?\(\s*"([A-Z_]+)\"""", file.read_text()))
+        read |= set(re.findall(r"""environ(?:\.get\(|\[)"([A-Z_]+)\"""", file.read_text()))
+    example = (ROOT / ".env.example").read_text()
+    named = set(re.findall(r"^#?([A-Z_]+)=", example, re.MULTILINE))
+
+    read -= {"DJANGO_SETTINGS_MODULE"}
+    assert len(read) > 30
+    assert read - named == set()
+
+
+def test_the_example_file_holds_no_secret():
+    lines = (ROOT / ".env.example").read_text().splitlines()
+    secret = re.compile(r"^#?\w*(SECRET_KEY|SERVICE_KEY|GATEWAY_KEY|BASIC_AUTH)=(.*)$")
+
+    assert [line for line in lines if (found := secret.match(line)) and found[2]] == []
