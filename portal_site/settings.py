@@ -85,7 +85,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env.str("PORTAL_STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("PORTAL_STATIC_ROOT", default="") or None
 # Each replica serves its own few files; no collectstatic is needed to begin.
 WHITENOISE_USE_FINDERS = True
 
