@@ -1,6 +1,6 @@
 """People, keyed by RUT: placeholders that a ticket named, registered customers, and staff."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.db import models
@@ -42,9 +42,9 @@ class Person(AbstractBaseUser, PermissionsMixin):
     verified_at = models.DateTimeField(_("identidad verificada"), null=True, blank=True)
     verified_by = models.CharField(_("verificada por"), max_length=120, blank=True)
 
-    objects = PersonManager()  # type: ignore[misc]
+    objects: ClassVar[PersonManager] = PersonManager()
     USERNAME_FIELD = "rut"
-    REQUIRED_FIELDS: list[str] = []
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         db_table = "user"

@@ -1,0 +1,56 @@
+"""What billing needs of a payment gateway, and no more, so that another one takes a day to fit in.
+
+Every call names its charge or refund by a reference of ours, which makes it once however often it is asked.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Outcome(StrEnum):
+    """What became of a charge or a refund; for a refund `captured` reads: the money is back."""
+
+    CAPTURED = "captured"
+    DECLINED = "declined"
+    # Nobody can say now: the answer was lost. Ask again.
+    UNKNOWN = "unknown"
+    # The gateway has never heard of the reference. Not final while a charge may still be on its way.
+    NOT_FOUND = "not_found"
+
+
+class GatewayUnreachable(Exception):
+    """The request did not leave this machine: nothing was started, no money has moved."""
+
+
+@dataclass(frozen=True)
+class Card:
+    """Held in memory for one call; only the last four digits are ever stored."""
+
+    number: str = field(repr=False)
+    expiry: str = field(repr=False, default="")
+    cvv: str = field(repr=False, default="")
+
+    @property
+    def last4(self) -> str:
+        return self.number[-4:]
+
+
+@dataclass(frozen=True)
+class Result:
+    outcome: Outcome
+    # The gateway's own word for what happened, for staff.
+    reason: str = ""
+
+
+class Gateway(Protocol):
+    name: str
+
+    def charge(self, *, reference: str, amount: int, card: Card) -> Result:
+        """Takes whole pesos from a card: captured, declined or unknown. Raises GatewayUnreachable."""
+
+    def lookup(self, *, reference: str) -> Result:
+        """What became of a charge; unknown when the gateway cannot be asked."""
+
+    def refund(self, *, reference: str, charge: str, amount: int) -> Result:
+        """Gives whole pesos of a charge back: captured (done), declined or unknown."""
