@@ -87,7 +87,7 @@ TIME_ZONE = "America/Santiago"
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.str("RESERVATIONS_STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("RESERVATIONS_STATIC_ROOT", default="") or None
 # Admin files are served by each replica itself; no collectstatic is needed to begin.
 WHITENOISE_USE_FINDERS = True
 

@@ -86,7 +86,8 @@ class Seat(models.Model):
     class Meta:
         verbose_name = _("asiento")
         verbose_name_plural = _("asientos")
-        ordering = ["event", "section", "row_rank", "position"]
+        # The order of the plan, in which they were copied. No join, so that a lock never takes more than seats.
+        ordering = ["id"]
         constraints = [
             models.UniqueConstraint(fields=["event", "label"], name="seat_once_an_event"),
             models.CheckConstraint(

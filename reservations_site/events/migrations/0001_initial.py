@@ -68,7 +68,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'asiento',
                 'verbose_name_plural': 'asientos',
-                'ordering': ['event', 'section', 'row_rank', 'position'],
+                'ordering': ['id'],
             },
         ),
         migrations.AddConstraint(

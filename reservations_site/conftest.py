@@ -1,0 +1,59 @@
+"""Fixtures of the site's tests; the environment (databases, keys) is the runner's."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.test import Client
+
+from middleware_worker.contract.credentials import issue
+from reservations_site.events.models import Event
+from reservations_site.events.tests.factories import make_event
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "postgresql: needs row locks, so real concurrency; left out on SQLite")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        return
+    others = [item for item in items if item.get_closest_marker("postgresql")]
+    items[:] = [item for item in items if item not in others]
+    if others:
+        config.hook.pytest_deselected(items=others)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_has_called_yet() -> Iterator[None]:
+    """Throttles count anew in each test."""
+    cache.clear()
+    yield
+    cache.clear()
+
+
+@pytest.fixture
+def event(db: None) -> Event:
+    """An event on sale: rows A to C of eight seats, an aisle after the fourth."""
+    return make_event()
+
+
+@pytest.fixture
+def api() -> Client:
+    """A program outside, without credentials."""
+    return Client()
+
+
+@pytest.fixture
+def worker() -> Client:
+    """The worker, with its credential."""
+    key = settings.SERVICE_KEYS["worker"][0]
+    return Client(headers={"Authorization": f"Service {issue(caller='worker', audience='reservations', key=key)}"})
+
+
+@pytest.fixture
+def portal() -> Client:
+    """The portal, with its credential."""
+    key = settings.SERVICE_KEYS["portal"][0]
+    return Client(headers={"Authorization": f"Service {issue(caller='portal', audience='reservations', key=key)}"})
