@@ -11,7 +11,8 @@ from billing_site.accounts.models import Person
 from billing_site.documents import locks
 from billing_site.documents.mails import ADMITTED, KINDS
 from billing_site.documents.models import Document, Mail
-from billing_site.tickets.models import AuditEntry, Order, Ticket
+from billing_site.tickets import audit
+from billing_site.tickets.models import Order, Ticket
 from middleware_worker.outbox.transactions import retrying
 
 
@@ -46,8 +47,8 @@ def queue_mail(
     context: dict[str, Any] | None = None,
     order: Order | None = None,
     person: Person | None = None,
-) -> Mail:
-    """The mail with this key, queued unless it already was. It goes out after the caller's commit.
+) -> None:
+    """Queues a mail, unless one with this key already was. It goes out after the caller's commit.
 
     `kind` is one of `mails.KINDS`, where each says what it needs in `context`. Raises ValueError for an
     unknown kind, a missing entry or an address that is none.
@@ -62,7 +63,6 @@ def queue_mail(
         raise ValueError(f"mail {kind!r}: {to!r} is no address") from error
     mail = Mail(key=key, kind=kind, to=to, context=context, order=order, person=person)
     Mail.objects.bulk_create([mail], ignore_conflicts=True)
-    return Mail.objects.get(key=key)
 
 
 def recipient(order: Order) -> str:
@@ -101,9 +101,7 @@ def send_again(*, mail: Mail, by: str) -> bool:
         return False
     row.status, row.tries, row.next_try_at = Mail.Status.DUE, 0, timezone.now()
     row.save(update_fields=["status", "tries", "next_try_at"])
-    AuditEntry.objects.create(
-        by=by, action="mail.send_again", order=row.order, person=row.person, detail={"mail": row.key}
-    )
+    audit.record("mail.send_again", by=by, order=row.order, person=row.person, detail={"mail": row.key})
     return True
 
 
@@ -115,7 +113,7 @@ def issue_again(*, document: Document, by: str) -> bool:
         return False
     row.next_try_at = timezone.now()
     row.save(update_fields=["next_try_at"])
-    AuditEntry.objects.create(by=by, action="document.issue_again", ticket=row.ticket, order=row.ticket.order)
+    audit.record("document.issue_again", by=by, ticket=row.ticket, order=row.ticket.order)
     return True
 
 
