@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from billing_site.accounts import api as accounts
 from billing_site.dead_letters import api as dead_letters
+from billing_site.failures import NoSuchCall
 from billing_site.health import HealthView, InstanceView
 from billing_site.payments import api as payments
 from billing_site.tickets import api as tickets
@@ -37,6 +38,7 @@ api: list[URLPattern | URLResolver] = [
     path("password/reset", accounts.ResetView.as_view()),
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[]), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", authentication_classes=[])),
+    path("<path:rest>", NoSuchCall.as_view()),
 ]
 
 urlpatterns = [

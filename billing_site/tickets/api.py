@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from billing_site.accounts.authentication import EVERYONE, Caller, Identified
 from billing_site.documents.services import NotIssued, document_for
+from billing_site.failures import ReadsFallBack
 from billing_site.payments import refunds
 from billing_site.tickets import representations, selectors, services
 from billing_site.tickets.models import Ticket
@@ -26,7 +27,6 @@ from billing_site.tickets.serializers import (
     TicketPage,
     TicketShape,
 )
-from billing_site.unavailable import ReadsFallBack
 from middleware_worker.contract.drf import ApiError
 
 BOOKING_CODE = "X-Booking-Code"
@@ -52,7 +52,7 @@ class IdentifiedView(APIView):
 
 
 class TicketsView(ReadsFallBack, IdentifiedView):
-    @extend_schema(parameters=[TicketFilters], responses={200: TicketPage, 401: ErrorShape})
+    @extend_schema(operation_id="tickets_list", parameters=[TicketFilters], responses={200: TicketPage, 401: ErrorShape})
     def get(self, request: Request) -> Response:
         """The caller's tickets, newest first; staff and programs see all."""
         filters = TicketFilters(data=request.query_params)
