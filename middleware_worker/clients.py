@@ -36,8 +36,8 @@ class Refused(Exception):
         self.status, self.code, self.error = status, code, error
 
 
-class NotThere(Exception):
-    """The site knows no such thing (404 in its own words)."""
+class NotThere(Unreachable):
+    """The site knows no such thing (404): what was asked about is gone, or the address is set wrong."""
 
 
 class Site:

@@ -14,7 +14,7 @@ from collections import OrderedDict
 from kombu import Message
 
 from middleware_worker import broker, clients, consuming, dead_letters, environment, new_tickets
-from middleware_worker.clients import NotThere, Refused, Unreachable
+from middleware_worker.clients import Refused, Unreachable
 from middleware_worker.dead_letters import DeadLetter, Dropped
 from middleware_worker.publishing import Publisher
 
@@ -125,12 +125,10 @@ class DeadLetters(consuming.BatchConsumer):
     def _store(self, letters: list[DeadLetter]) -> set[str] | None:
         """Stores all of them in billing; the ids of those that it refused, None when the program stops first."""
         pause, refused = 0.5, set()
-        parts = [letters]
+        parts = [letters] if letters else []
         while parts and not self.stopping.is_set():
             part = parts.pop()
-            call = self._one_call(part)
-            if not call:
-                continue
+            call, rest = self._one_call(part)
             try:
                 body = {"dead_letters": [letter.as_json() for letter in call]}
                 clients.site(environment.BILLING).call("POST", "dead-letters", body)
@@ -139,10 +137,10 @@ class DeadLetters(consuming.BatchConsumer):
                     log.error("billing refuses a dead letter of %s (%s), it is kept: %s",
                               call[0].queue, call[0].code, error)  # fmt: skip
                     refused.add(call[0].delivery_id)
-                    parts.append(part[1:])
+                    parts.append(rest)
                 else:
-                    parts += [part[len(call) :], *([letter] for letter in call)]
-            except (Unreachable, NotThere) as error:
+                    parts += [rest, *([letter] for letter in call)]
+            except Unreachable as error:
                 log.warning("dead letters are held: %s", error)
                 parts.append(part)
                 self.wait(pause)
@@ -150,19 +148,19 @@ class DeadLetters(consuming.BatchConsumer):
             else:
                 codes = ", ".join(sorted({letter.code for letter in call}))
                 log.warning("dead letter: stored %d (%s)", len(call), codes)
-                parts.append(part[len(call) :])
+                parts.append(rest)
                 pause = 0.5
+            parts = [part for part in parts if part]
         return None if parts else refused
 
-    def _one_call(self, letters: list[DeadLetter]) -> list[DeadLetter]:
+    def _one_call(self, letters: list[DeadLetter]) -> tuple[list[DeadLetter], list[DeadLetter]]:
+        """(what fits into one call, the rest)."""
         size = 0
-        call: list[DeadLetter] = []
-        for letter in letters:
+        for number, letter in enumerate(letters):
             size += len(letter.body) * 4 // 3 + 1000
-            if call and size > self.MAX_CALL_BYTES:
-                break
-            call.append(letter)
-        return call
+            if number and size > self.MAX_CALL_BYTES:
+                return letters[:number], letters[number:]
+        return letters, []
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ def verify(token: str, *, audience: str, keys: Mapping[str, list[str]]) -> str:
         claimed: Any = jwt.decode(token, options={"verify_signature": False}).get("iss")
     except jwt.InvalidTokenError as error:
         raise InvalidCredential(str(error)) from error
-    reason = f"unknown caller {claimed!r}"
+    reason, signed = f"unknown caller {claimed!r}", False
     for key in keys.get(claimed, []) if isinstance(claimed, str) else []:
         try:
             jwt.decode(
@@ -62,8 +62,11 @@ def verify(token: str, *, audience: str, keys: Mapping[str, list[str]]) -> str:
                 leeway=CLOCK_LEEWAY_SECONDS,
                 options={"require": ["iss", "aud", "iat", "exp"]},
             )
+        except jwt.InvalidSignatureError as error:
+            # Signed with the caller's other key, perhaps; what that one says is the better reason.
+            reason = reason if signed else str(error)
         except jwt.InvalidTokenError as error:
-            reason = str(error)
+            reason, signed = str(error), True
         else:
             return str(claimed)
     raise InvalidCredential(reason)

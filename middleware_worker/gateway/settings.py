@@ -40,7 +40,8 @@ USE_TZ = True
 APPEND_SLASH = False
 
 STATIC_URL = "static/"
-STATIC_ROOT = env.str("MIDDLEWARE_STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("MIDDLEWARE_STATIC_ROOT", default=None)
+# The few files of the documentation pages come straight from their packages.
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False
 

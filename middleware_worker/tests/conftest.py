@@ -9,6 +9,7 @@ from kombu import Connection
 
 from middleware_worker import broker
 from middleware_worker.tests.processes import Program
+from middleware_worker.tests.proxy import Proxy
 from middleware_worker.tests.stubs import StubSite
 
 KEY = "test-worker-key-00000000000000000000"
@@ -94,3 +95,11 @@ def start() -> Iterator[Callable[[Program], Program]]:
     yield keep
     for program in reversed(started):
         program.stop()
+
+
+@pytest.fixture
+def proxy(broker_url: str) -> Iterator[Proxy]:
+    """A way to the broker that a test can cut or freeze."""
+    found = Proxy(broker_url)
+    yield found
+    found.close()
