@@ -41,9 +41,7 @@ class FriendlyFailures:
         return None
 
 
-def message_page(
-    request: HttpRequest, *, status: int, title: str, text: str, retry: bool = False
-) -> HttpResponse:
+def message_page(request: HttpRequest, *, status: int, title: str, text: str, retry: bool = False) -> HttpResponse:
     """A page with one message and the way on."""
     context = {"title": title, "text": text, "status": status, "retry": retry and request.method == "GET"}
     response = render(request, "portal/message.html", context, status=status)

@@ -74,7 +74,9 @@ def register(request: HttpRequest) -> HttpResponse:
         request,
         status=202,
         title=_("Revisa tu correo"),
-        text=_("Te mandamos un enlace para confirmar tu cuenta. Si no llega en unos minutos, mira en el correo no deseado."),
+        text=_(
+            "Te mandamos un enlace para confirmar tu cuenta. Si no llega en unos minutos, mira en el correo no deseado."
+        ),
     )
 
 
@@ -89,6 +91,8 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
     except Refused as refused:
         if refused.status == 429:
             return too_many(request)
+        if refused.status == 409:
+            return message_page(request, status=409, title=_("No se pudo abrir la cuenta"), text=refused.error)
         return message_page(
             request,
             status=400,
@@ -228,6 +232,11 @@ def my_tickets(request: HttpRequest) -> HttpResponse:
             tickets = [TicketCard(ticket) for ticket in billing().tickets(Visitor.of(request))]
         except Unavailable:
             tickets = None
-    context = {"tickets": tickets, "orders": session.orders_of_this_browser(request)}
+    context = {
+        "tickets": tickets,
+        "live": [card for card in tickets or () if card.live],
+        "past": [card for card in tickets or () if not card.live],
+        "orders": session.orders_of_this_browser(request),
+    }
     silent = tickets is None and session.person_of(request) is not None
     return render(request, "portal/my_tickets.html", context | {"silent": silent}, status=503 if silent else 200)

@@ -21,15 +21,26 @@ def _spanish() -> bool:
 
 @register.filter
 def long_date(moment: datetime | None) -> str:
-    """"sábado 12 de diciembre de 2026" in the venue's local time."""
+    """ "sábado 12 de diciembre de 2026" in the venue's local time."""
     if moment is None:
         return ""
     return formats.date_format(timezone.localtime(moment), r"l j \d\e F \d\e Y" if _spanish() else "l, F j, Y")
 
 
 @register.filter
+def card_date(moment: datetime | None) -> str:
+    """ "sábado 12 de diciembre"; with the year when it is another one than now."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    if local.year != timezone.localtime().year:
+        return long_date(moment)
+    return formats.date_format(local, r"l j \d\e F" if _spanish() else "l, F j")
+
+
+@register.filter
 def short_date(moment: datetime | None) -> str:
-    """"sáb 12 dic"."""
+    """ "sáb 12 dic"."""
     if moment is None:
         return ""
     return formats.date_format(timezone.localtime(moment), "D j M" if _spanish() else "D, M j").lower().replace(".", "")
@@ -37,7 +48,7 @@ def short_date(moment: datetime | None) -> str:
 
 @register.filter
 def clock(moment: datetime | None) -> str:
-    """"20:00"."""
+    """ "20:00"."""
     return "" if moment is None else formats.date_format(timezone.localtime(moment), "H:i")
 
 

@@ -60,9 +60,7 @@ def event_page(request: HttpRequest, event_id: int) -> HttpResponse:
             raise
         lost = services.lost_seats(refused)
         kept = choice.without(lost)
-        return _event_page(
-            request, found, kept, buyer, problem=services.why_not(refused), lost=lost, status=409
-        )
+        return _event_page(request, found, kept, buyer, problem=services.why_not(refused), lost=lost, status=409)
     except Unavailable:
         problem = _("No pudimos apartar tus asientos en este momento. Inténtalo de nuevo: no se apartan dos veces.")
         return _event_page(request, found, choice, buyer, problem=problem, status=503)

@@ -16,7 +16,9 @@ from django.utils.translation import gettext_lazy
 from middleware_worker.contract.rut import InvalidRut, parse_rut
 
 NONCE = re.compile(r"[0-9a-f]{32}")
-BOOKING_CODE = re.compile(r"TF(-[0-9A-Z]{4}){3}", re.IGNORECASE)
+BOOKING_CODE = re.compile(r"TF[0-9A-Z]{12}")
+# Crockford's base32 has no such letters, because people misread them.
+MISREAD = str.maketrans("OIL", "011")
 # A seat's id is a number of a few digits; a longer one is nobody's.
 SEAT_ID = re.compile(r"\d{1,18}")
 
@@ -32,12 +34,23 @@ def nonce_of(data: QueryDict) -> str:
     return nonce if NONCE.fullmatch(nonce) else new_nonce()
 
 
+def as_stored(typed: str) -> str:
+    """A booking code however it was typed; the id of an outside ticket, compared byte by byte, stays as it is."""
+    compact = re.sub(r"[\s\-‐–]", "", typed).upper()
+    if not BOOKING_CODE.fullmatch(compact):
+        return typed.strip()
+    letters = compact[2:].translate(MISREAD)
+    return f"TF-{letters[:4]}-{letters[4:8]}-{letters[8:]}"
+
+
 class RutField(forms.CharField):
     """A RUT with its check digit, dots and dash or not; cleans to the number."""
 
     default_error_messages = {
         "required": gettext_lazy("Escribe tu RUT."),
-        "invalid": gettext_lazy("Este RUT no es válido: revisa el número y el dígito verificador (por ejemplo, 12.345.678-5)."),
+        "invalid": gettext_lazy(
+            "Este RUT no es válido: revisa el número y el dígito verificador (por ejemplo, 12.345.678-5)."
+        ),
     }
 
     def __init__(self, **kwargs: Any) -> None:
@@ -143,7 +156,7 @@ class CardForm(forms.Form):
         widget=forms.TextInput(attrs={"autocomplete": "cc-exp", "inputmode": "numeric", "placeholder": "MM/AA"}),
     )
     card_cvv = forms.CharField(
-        label=gettext_lazy("Código de seguridad"),
+        label=gettext_lazy("CVV"),
         max_length=4,
         error_messages={"required": gettext_lazy("Escribe los 3 o 4 dígitos del reverso.")},
         widget=forms.TextInput(attrs={"autocomplete": "cc-csc", "inputmode": "numeric", "placeholder": "123"}),
@@ -195,7 +208,6 @@ class CodeForm(forms.Form):
 
     def clean_code(self) -> str:
         code = self.cleaned_data["code"].strip()
-        if not code.isprintable() or "/" in code:
+        if not code.isprintable():
             raise forms.ValidationError(_("Este código no es válido."))
-        # Outside tickets' ids compare byte by byte; only our own codes may be typed in small letters.
-        return code.upper() if BOOKING_CODE.fullmatch(code) else code
+        return as_stored(code)

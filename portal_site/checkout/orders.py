@@ -39,7 +39,8 @@ class OrderView:
     total: int
     seats: tuple[SeatLine, ...]
     tickets: tuple[Ticket, ...]
-    decline: str
+    # The money came when the hold had ended; billing gives it back.
+    paid_too_late: bool
     billing_answers: bool
 
     @property
@@ -61,7 +62,7 @@ class OrderView:
     @property
     def version(self) -> str:
         """Changes whenever the page would look different."""
-        seen = [self.state, self.decline, str(self.billing_answers)]
+        seen = [self.state, str(self.paid_too_late), str(self.billing_answers)]
         seen += [f"{ticket.external_id} {ticket.status} {ticket.document}" for ticket in self.tickets]
         return hashlib.sha256("|".join(seen).encode()).hexdigest()[:16]
 
@@ -79,6 +80,8 @@ def order_view(*, code: str, visitor: Visitor, asked_to_pay: bool = False) -> Or
         reservation = reservations_client.reservations().reservation(code, visitor)
     except Unavailable:
         reservation_silent = True
+    # Typed with small letters or O for 0: reservations knows which code was meant.
+    code = reservation.code if reservation else code
     order, billing_answers = None, True
     try:
         order = billing_client.billing().order(code, visitor)
@@ -123,7 +126,7 @@ def _view(
     else:
         seats = tuple(SeatLine(t.seat or "", t.section, t.price) for t in (order.tickets if order else ()))
     held = reservation.event if reservation else None
-    declined = order.payment.error if order and order.payment and state == "declined" else ""
+    captured = order is not None and order.payment is not None and order.payment.status == "captured"
     return OrderView(
         code=code,
         state=state,
@@ -135,6 +138,6 @@ def _view(
         total=order.total if order else reservation.total if reservation else 0,
         seats=seats,
         tickets=order.tickets if order else (),
-        decline=declined or "",
+        paid_too_late=captured and state == "expired",
         billing_answers=billing_answers,
     )

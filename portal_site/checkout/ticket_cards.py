@@ -52,7 +52,8 @@ class TicketCard:
 
     @property
     def live(self) -> bool:
-        return self.ticket.status in ("PAID", "USED", "PENDING_PAYMENT")
+        """Whether it may still be used."""
+        return self.ticket.status in ("PAID", "PENDING_PAYMENT")
 
     @cached_property
     def qr(self) -> SafeString:
@@ -61,6 +62,13 @@ class TicketCard:
             return mark_safe("")
         drawn = segno.make(self.ticket.qr, error="m", micro=False).svg_inline(border=2, omitsize=True, svgclass="qr")
         return mark_safe(drawn)  # noqa: S308
+
+    @property
+    def pay_url(self) -> str:
+        """Where an unpaid ticket is paid; empty when it is not unpaid or its order's code is not ours to know."""
+        if self.ticket.status != "PENDING_PAYMENT" or not self.ticket.order:
+            return ""
+        return reverse("order", args=[self.ticket.order])
 
     @property
     def page_url(self) -> str:

@@ -57,6 +57,8 @@ def find(request: HttpRequest) -> HttpResponse:
 @require_safe
 def order_page(request: HttpRequest, code: str) -> HttpResponse:
     order = find_order(request, code)
+    if order.code != code:
+        return redirect("order", code=order.code)
     if order.billing_answers:
         _settled(request, code)
     return _order_page(request, order, CardForm())
@@ -132,7 +134,6 @@ def pay(request: HttpRequest, code: str) -> HttpResponse:
     _settled(request, code)
     if paid is not None:
         _new_nonce_next_time(request, code)
-        messages.success(request, _("¡Listo! Tu pago fue aprobado."))
     return redirect("order", code=code)
 
 
@@ -162,8 +163,4 @@ def cancel(request: HttpRequest, code: str) -> HttpResponse:
         messages.warning(request, refused.error or _("Esta reserva ya no se puede cancelar."))
     except Unavailable:
         messages.warning(request, _("No pudimos cancelar en este momento. Inténtalo de nuevo."))
-    else:
-        messages.info(request, _("Pedimos la cancelación. Los asientos quedan libres en un momento."))
     return redirect("order", code=code)
-
-

@@ -89,7 +89,9 @@ class BillingSite:
     def order(self, code: str, visitor: Visitor) -> Order | None:
         """None while billing has not heard of it. The code is the proof, so no person is named."""
         try:
-            response = self.site.call("GET", f"/api/orders/{_quoted(code)}", visitor=_nobody(visitor), headers=_by(code))
+            response = self.site.call(
+                "GET", f"/api/orders/{_quoted(code)}", visitor=_nobody(visitor), headers=_by(code)
+            )
         except Refused as refused:
             if refused.status == 404:
                 return None
@@ -158,9 +160,7 @@ class BillingSite:
         self._post("/api/register", person, visitor, key)
 
     def confirm(self, *, token: str, visitor: Visitor) -> LoggedIn:
-        return self.site.parsed(
-            self._post("/api/register/confirm", {"token": token}, visitor), LoggedIn.model_validate
-        )
+        return self.site.parsed(self._post("/api/register/confirm", {"token": token}, visitor), LoggedIn.model_validate)
 
     def login(self, *, who: dict[str, Any], password: str, visitor: Visitor) -> LoggedIn:
         response = self._post("/api/login", {**who, "password": password}, visitor)

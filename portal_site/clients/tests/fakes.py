@@ -135,7 +135,12 @@ class Sites:
             return 404, {"error": "Evento no encontrado", "code": "unknown_event"}, {}
         if not seats:
             sections = [
-                one | {"available": sum(s["status"] == "available" and s["section"] == one["id"] for s in self.seats[event_id])}
+                one
+                | {
+                    "available": sum(
+                        s["status"] == "available" and s["section"] == one["id"] for s in self.seats[event_id]
+                    )
+                }
                 for one in self.sections[event_id]
             ]
             return 200, self.event(event_id) | {"sections": sections}, {}
@@ -176,7 +181,9 @@ class Sites:
         self.keys[key] = code
         return 201, self.reservations[code]
 
-    def hold(self, seats: list[dict[str, Any]], *, rut: int, email: str = "", name: str = "", minutes: float = 10) -> str:
+    def hold(
+        self, seats: list[dict[str, Any]], *, rut: int, email: str = "", name: str = "", minutes: float = 10
+    ) -> str:
         self.made += 1
         code = f"TF-{self.made:04d}-7K2M-9QXA"
         event = self.event(seats[0]["event_id"])
@@ -280,7 +287,13 @@ class Sites:
         token = f"token-of-{rut}"
         self.people[token] = {
             "password": password,
-            "person": {"rut": rut, "rut_display": format_rut(rut), "full_name": name, "email": email, "verified": False},
+            "person": {
+                "rut": rut,
+                "rut_display": format_rut(rut),
+                "full_name": name,
+                "email": email,
+                "verified": False,
+            },
         }
         return token
 
@@ -341,7 +354,10 @@ class Sites:
         if path == "/api/login":
             for known, found in self.people.items():
                 person = found["person"]
-                named = body.get("email") == person["email"] or str(body.get("rut")) in (str(person["rut"]), person["rut_display"])
+                named = body.get("email") == person["email"] or str(body.get("rut")) in (
+                    str(person["rut"]),
+                    person["rut_display"],
+                )
                 if named and body["password"] == found["password"]:
                     return 200, {"token": known, "person": person}
             return 401, {"error": "Datos incorrectos", "code": "wrong_credentials"}
@@ -402,7 +418,9 @@ class Servers:
                 call = Call(site, self.command, self.path, headers, body)
                 sites.calls.append(call)
                 status, content, more = self._decide(sites, call)
-                raw = content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
+                raw = (
+                    content if isinstance(content, bytes) else b"" if content is None else json.dumps(content).encode()
+                )
                 self.send_response(status)
                 for name, value in ({"Content-Type": "application/json"} | more).items():
                     self.send_header(name, value)
@@ -439,7 +457,9 @@ def stage(sites: Sites) -> None:
         description="Una noche con lo mejor del rock chileno de ayer y de hoy. Puertas abiertas desde las 18:30.",
         venue="Estadio Nacional",
     )
-    sites.add_event(2, "La pérgola de las flores", sections=[("General", 12000, 5, 10)], venue="Teatro Municipal de Ñuñoa")
+    sites.add_event(
+        2, "La pérgola de las flores", sections=[("General", 12000, 5, 10)], venue="Teatro Municipal de Ñuñoa"
+    )
     sites.add_event(
         3,
         "Orquesta Sinfónica: Mahler 2",
@@ -447,9 +467,15 @@ def stage(sites: Sites) -> None:
         venue="Gran Teatro Nacional",
     )
     later = (datetime.now(ZONE) + timedelta(days=3)).isoformat()
-    sites.add_event(4, "Festival de cueca brava", sections=[("General", 9000, 6, 12)], sales_open_at=later, venue="Club Chocolate")
-    sites.add_event(5, "Stand-up en La Serena", sections=[("General", 15000, 4, 8)], status="cancelled", venue="Casa Colorada")
-    sites.add_event(6, "Ballet: El lago de los cisnes", sections=[("Platea", 32000, 6, 16)], venue="Teatro del Lago, Frutillar")
+    sites.add_event(
+        4, "Festival de cueca brava", sections=[("General", 9000, 6, 12)], sales_open_at=later, venue="Club Chocolate"
+    )
+    sites.add_event(
+        5, "Stand-up en La Serena", sections=[("General", 15000, 4, 8)], status="cancelled", venue="Casa Colorada"
+    )
+    sites.add_event(
+        6, "Ballet: El lago de los cisnes", sections=[("Platea", 32000, 6, 16)], venue="Teatro del Lago, Frutillar"
+    )
     for event_id in (1, 3):
         for position, seat in enumerate(sites.seats[event_id]):
             if (position * 7919) % 10 < 3:
