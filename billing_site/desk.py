@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -18,6 +19,7 @@ class Desk(admin.AdminSite):
     index_title = _("Hoy")
     index_template = "admin/today.html"
     empty_value_display = "—"
+    site_url = settings.PORTAL_URL
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         from billing_site.accounts.forms import StaffLoginForm
@@ -61,6 +63,8 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
     show_full_result_count = False
     list_per_page = 50
+    # Without Django's own history, which knows of nothing that services do: the audit does.
+    change_form_template = "admin/read_only.html"
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

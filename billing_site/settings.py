@@ -105,6 +105,7 @@ TIME_ZONE = "America/Santiago"
 USE_TZ = True
 
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.str("BILLING_STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
 # Admin files are served by each replica itself; no collectstatic is needed to begin.
 WHITENOISE_USE_FINDERS = True

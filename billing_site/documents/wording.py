@@ -47,10 +47,10 @@ def seat_parts(*, section: str, seat: str) -> Seat:
 
 
 def seat_line(*, section: str, seat: str) -> str:
-    """«Platea · fila B · asiento 12», or that the place is free."""
+    """«Platea · fila B · asiento 12», or that no seat is numbered."""
     parts = seat_parts(section=section, seat=seat)
     if not parts.number:
-        return _("Entrada general, sin asiento numerado")
+        return _("Entrada general")
     words = [parts.section] if parts.section else []
     if parts.row:
         words.append(_("fila %s") % parts.row)

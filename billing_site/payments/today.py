@@ -41,7 +41,7 @@ def figures(user: Staff) -> list[Figure]:
             "income": wording.pesos(income),
             "refunds": wording.pesos(refunds),
         }
-        found.append(Figure(_("Ingreso neto de hoy"), wording.pesos(income - refunds), note, reverse("admin:sums")))
+        found.append(Figure(_("Venta neta de hoy"), wording.pesos(income - refunds), note, reverse("admin:sums")))
     if user.has_perm("tickets.view_ticket"):
         paid = Ticket.objects.filter(paid_at__gte=start).count()
         waiting = Ticket.objects.filter(status=Ticket.Status.PENDING_PAYMENT).count()
@@ -50,7 +50,7 @@ def figures(user: Staff) -> list[Figure]:
     if user.has_perm("tickets.check_in_ticket") or user.has_perm("tickets.view_admission"):
         admitted = Admission.objects.filter(at__gte=start).count()
         url = reverse("admin:check_in") if user.has_perm("tickets.check_in_ticket") else ""
-        found.append(Figure(_("Ingresos de hoy"), str(admitted), _("personas que ya entraron"), url))
+        found.append(Figure(_("Asistentes de hoy"), str(admitted), _("ya pasaron por la puerta"), url))
     return found
 
 

@@ -46,7 +46,7 @@ class SumsForm(forms.Form):
 
 @dataclass(frozen=True)
 class Bar:
-    """A day's bar: income upwards, what was given back as the paler part of it."""
+    """A day's two bars side by side: what came in, and what went back."""
 
     x: float
     width: float
@@ -59,7 +59,11 @@ class Bar:
 
     @property
     def middle(self) -> float:
-        return self.x + self.width / 2
+        return self.x + self.width
+
+    @property
+    def refund_x(self) -> float:
+        return self.x + self.width + 1
 
 
 def sums_page(request: HttpRequest) -> HttpResponse:
@@ -108,8 +112,8 @@ def _chart(days: dict[date, Line]) -> dict[str, Any]:
             "refunds": wording.pesos(line.refunds),
         }
         label = f"{day:%d-%m}" if number % every == 0 else ""
-        width = min(34.0, room * 0.7)
-        x = LEFT + number * room + (room - width) / 2
+        width = min(18.0, room * 0.36)
+        x = LEFT + number * room + room / 2 - width
         bars.append(Bar(x, width, BASELINE - height, height, BASELINE - refund, refund, label, title))
     lines = [(BASELINE - (BASELINE - 14) * part / 4, wording.pesos(top * part / 4)) for part in range(5)]
     return {"bars": bars, "lines": lines, "width": CHART_WIDTH, "height": CHART_HEIGHT, "left": LEFT, "base": BASELINE}

@@ -67,7 +67,7 @@ class DayFilter(admin.SimpleListFilter):
 
 @admin.register(Ticket)
 class TicketAdmin(ReadOnlyAdmin):
-    list_display = ["code", "event", "place", "holder", "rut", "cost", "state", "paid_at"]
+    list_display = ["code", "state", "event", "place", "holder", "cost", "paid_at"]
     list_filter = ["status", EventFilter, DayFilter]
     list_select_related = ["order", "person"]
     # The search itself is below; this makes the box appear.
@@ -80,20 +80,19 @@ class TicketAdmin(ReadOnlyAdmin):
     @admin.display(description=_("boleto"), ordering="external_id")
     def code(self, ticket: Ticket) -> SafeString:
         text = ticket.external_id
-        short = text if len(text) <= 16 else f"{text[:10]}…{text[-4:]}"
-        return format_html('<code title="{}">{}</code>', text, short)
+        short = text if len(text) <= 14 else f"{text[:7]}…{text[-4:]}"
+        return format_html('<code class="nowrap" title="{}">{}</code>', text, short)
 
     @admin.display(description=_("ubicación"), ordering="seat")
     def place(self, ticket: Ticket) -> str:
         return wording.seat_line(section=ticket.section, seat=ticket.seat)
 
     @admin.display(description=_("titular"), ordering="order__name")
-    def holder(self, ticket: Ticket) -> str:
-        return ticket.order.name or ticket.person.full_name
-
-    @admin.display(description=_("RUT"), ordering="person")
-    def rut(self, ticket: Ticket) -> SafeString:
-        return format_html('<span class="nowrap">{}</span>', ticket.person.rut_display)
+    def holder(self, ticket: Ticket) -> SafeString:
+        name, rut = ticket.order.name or ticket.person.full_name, ticket.person.rut_display
+        if not name:
+            return format_html('<span class="nowrap">{}</span>', rut)
+        return format_html('{}<br><span class="quiet nowrap">{}</span>', name, rut)
 
     @admin.display(description=_("precio"), ordering="price")
     def cost(self, ticket: Ticket) -> str:
@@ -139,7 +138,7 @@ class TicketAdmin(ReadOnlyAdmin):
             context = {
                 "ticket": ticket,
                 "place": self.place(ticket),
-                "holder": self.holder(ticket),
+                "holder": ticket.order.name or ticket.person.full_name,
                 "price": self.cost(ticket),
                 "badge": self.state(ticket),
                 "admission": Admission.objects.filter(ticket=ticket).first(),
