@@ -52,7 +52,9 @@ class IdentifiedView(APIView):
 
 
 class TicketsView(ReadsFallBack, IdentifiedView):
-    @extend_schema(operation_id="tickets_list", parameters=[TicketFilters], responses={200: TicketPage, 401: ErrorShape})
+    @extend_schema(
+        operation_id="tickets_list", parameters=[TicketFilters], responses={200: TicketPage, 401: ErrorShape}
+    )
     def get(self, request: Request) -> Response:
         """The caller's tickets, newest first; staff and programs see all."""
         filters = TicketFilters(data=request.query_params)
