@@ -25,11 +25,18 @@ LARGEST_BODY = 64 * 1024
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | JsonResponse | None:
-    """The contract's handler; a database that is being promoted or shut down is a 503 too, not a 500."""
+    """The contract's handler; a database that is being promoted or shut down is a 503 too, not a 500.
+
+    A bug is logged with its trace and answered as JSON, with DEBUG or without.
+    """
     if isinstance(error, DatabaseError) and is_passing(error):
         drf.log.error("database asks to come again: %s", error)
         return drf.unavailable()
-    return drf.exception_handler(error, context)
+    found = drf.exception_handler(error, context)
+    if found is None:
+        drf.log.error("a call failed", exc_info=error)
+        return drf.server_error(context["request"]._request)
+    return found
 
 
 class SmallJSON(JSONParser):

@@ -12,8 +12,9 @@ from middleware_worker.contract.rut import InvalidRut, parse_rut
 from reservations_site.events.models import Event, EventSection, Seat
 from reservations_site.reservations import refusals
 from reservations_site.reservations.best_available import Place
-from reservations_site.reservations.models import Line, Reservation
+from reservations_site.reservations.models import ALPHABET, Line, Reservation
 
+CODE = re.compile(rf"TF(-[{ALPHABET}]{{4}}){{3}}")
 # Letters that Crockford's base 32 leaves out, read as what they were meant to be.
 MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
 
@@ -50,7 +51,10 @@ def typed_code(text: str) -> str:
 
 def by_code(code: str) -> Booking:
     """The booking of this code, typed or copied. Raises 404."""
-    found = Reservation.objects.select_related("event__venue").filter(code=typed_code(code)).first()
+    meant = typed_code(code)
+    found = None
+    if CODE.fullmatch(meant):
+        found = Reservation.objects.select_related("event__venue").filter(code=meant).first()
     if found is None:
         raise refusals.unknown_reservation()
     return booking(found)

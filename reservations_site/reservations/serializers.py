@@ -24,10 +24,19 @@ class SectionChoice(serializers.Field[Any, Any, Any, Any]):
     def to_internal_value(self, data: Any) -> int | str:
         if isinstance(data, int):
             return WholeNumber().run_validation(data)
-        return str(serializers.CharField(max_length=60).run_validation(data if isinstance(data, str) else None))
+        return str(Text(max_length=60).run_validation(data))
 
     def to_representation(self, value: Any) -> Any:
         return value
+
+
+class Text(serializers.CharField):
+    """A JSON string; a number is no name."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
 
 
 class OneSeat(serializers.Serializer[Any]):
@@ -45,7 +54,7 @@ class NewReservation(serializers.Serializer[Any]):
     quantity = WholeNumber(required=False, most=100)
     section = SectionChoice(required=False, allow_null=True)
     rut = Rut()
-    name = serializers.CharField(required=False, allow_blank=True, max_length=200)
+    name = Text(required=False, allow_blank=True, max_length=200)
     email = serializers.EmailField(required=False, allow_blank=True, max_length=254)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
