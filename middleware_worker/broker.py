@@ -66,8 +66,9 @@ def transport_options(broker_url: str, folder: str) -> dict[str, Any]:
             path.mkdir(parents=True, exist_ok=True)
         folders = {"data_folder_in": str(queues), "data_folder_out": str(queues), "control_folder": str(control)}
         return {**folders, "polling_interval": 0.1}
-    # Without these a publish to a frozen broker blocks for half a minute.
-    return {"confirm_publish": True, "read_timeout": 3, "write_timeout": 3}
+    # Without the time-outs a publish to a frozen broker blocks for half a minute. A connection that is
+    # refused fails at once: every program of ours has its own way to try again.
+    return {"confirm_publish": True, "read_timeout": 3, "write_timeout": 3, "max_retries": 0}
 
 
 def is_folder(broker_url: str) -> bool:

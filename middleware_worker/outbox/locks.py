@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from uuid import UUID
 
 from django.db import connection
 
@@ -10,7 +11,7 @@ from middleware_worker.outbox.models import OutboxMessage
 State = OutboxMessage.State
 
 
-def unsettled(ids: Iterable[str]) -> list[OutboxMessage]:
+def unsettled(ids: Iterable[UUID]) -> list[OutboxMessage]:
     """The rows that a receipt may still change, locked until the transaction ends."""
     rows = OutboxMessage.objects.filter(id__in=list(ids), state__in=[State.OPEN, State.REJECTED, State.DISCARDED])
     return list(rows.select_for_update().order_by("id"))

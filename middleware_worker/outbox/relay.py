@@ -6,13 +6,12 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from typing import Any, Protocol
 
-from celery import Celery
 from django.conf import settings
-from django.db import DatabaseError, InterfaceError, close_old_connections, transaction
+from django.db import close_old_connections, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from middleware_worker import broker
+from middleware_worker import publishing
 from middleware_worker.outbox import locks
 from middleware_worker.outbox.models import OutboxMessage
 
@@ -24,6 +23,7 @@ MESSAGES_A_TASK = 100
 WINDOW = 2000
 FIRST_BACK_OFF = timedelta(seconds=10)
 LONGEST_BACK_OFF = timedelta(seconds=60)
+BROKER_PAUSE = timedelta(seconds=2)
 IDLE_SECONDS = 0.2
 
 
@@ -33,20 +33,17 @@ class Publisher(Protocol):
 
 
 class CeleryPublisher:
-    """Puts a batch on the queue of the other site as one Celery task."""
+    """Puts a batch on the queue of the other site as one Celery task.
+
+    It lives no longer than the back-off: when it is published again, this one is gone.
+    """
 
     def __init__(self) -> None:
-        self.app = Celery("relay", set_as_current=False)
-        self.app.config_from_object(broker.celery_settings(settings.BROKER_URL, settings.BROKER_FOLDER))
+        self._publisher = publishing.Publisher(settings.BROKER_URL, settings.BROKER_FOLDER)
 
     def publish(self, messages: Sequence[dict[str, Any]], *, lifetime: timedelta) -> None:
-        self.app.send_task(
-            broker.CARRY_TASK,
-            kwargs={"source": settings.SERVICE_NAME, "messages": list(messages)},
-            queue=settings.OUTBOX_QUEUE,
-            # It lives no longer than the back-off: when it is published again, this one is gone.
-            expiration=lifetime.total_seconds(),
-            retry=False,
+        self._publisher.carry(
+            source=settings.SERVICE_NAME, messages=messages, queue=settings.OUTBOX_QUEUE, lifetime=lifetime
         )
 
 
@@ -78,25 +75,27 @@ def publish(rows: Sequence[OutboxMessage], publisher: Publisher) -> None:
     for start in range(0, len(rows), MESSAGES_A_TASK):
         batch = rows[start : start + MESSAGES_A_TASK]
         lifetime = back_off(min(row.attempts for row in batch))
-        publisher.publish([row.message() for row in batch], lifetime=lifetime)
+        try:
+            publisher.publish([row.message() for row in batch], lifetime=lifetime)
+        except Exception as error:
+            _release(rows[start:], error)
+            raise
         OutboxMessage.objects.filter(id__in=[row.id for row in batch]).update(published_at=timezone.now())
+
+
+def _release(rows: Sequence[OutboxMessage], error: Exception) -> None:
+    """The broker did not confirm: soon again, not counted, and staff see why in the admin."""
+    soon = timezone.now() + BROKER_PAUSE
+    still_ours = OutboxMessage.objects.filter(
+        id__in=[row.id for row in rows], state=OutboxMessage.State.OPEN, next_attempt_at__gt=soon, attempts__gt=0
+    )
+    still_ours.update(next_attempt_at=soon, attempts=F("attempts") - 1, last_error=f"broker: {error!r}"[:500])
 
 
 def run_once(publisher: Publisher) -> int:
     """Claims and publishes one round; how many rows."""
     rows = claim()
-    try:
-        publish(rows, publisher)
-    except (DatabaseError, InterfaceError):
-        raise
-    except Exception as error:
-        # The broker did not confirm. Soon again, and say why, so that staff see it in the admin.
-        ids = [row.id for row in rows]
-        soon = timezone.now() + timedelta(seconds=2)
-        OutboxMessage.objects.filter(id__in=ids, state=OutboxMessage.State.OPEN, next_attempt_at__gt=soon).update(
-            next_attempt_at=soon, last_error=f"broker: {error!r}"[:500]
-        )
-        raise
+    publish(rows, publisher)
     return len(rows)
 
 

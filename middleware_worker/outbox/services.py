@@ -1,8 +1,10 @@
 """Writing to the outbox, and settling its rows by what the other side answered."""
 
+import contextlib
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.utils import timezone
@@ -18,11 +20,17 @@ State = OutboxMessage.State
 # After a "wait" or a "retry" the relay sends the row again this much later.
 ASK_AGAIN = timedelta(seconds=1)
 LONGEST_PAUSE = timedelta(seconds=15)
+# A new row is due at once, also for a relay on a machine whose clock is behind; and before older ones that
+# are tried again.
+CLOCKS_APART = timedelta(minutes=5)
 
 
 def enqueue(*, type: str, aggregate: str, payload: dict[str, Any]) -> OutboxMessage:
     """A message for the other site, in the caller's transaction: rolled back with it, sent after it."""
-    return OutboxMessage.objects.create(type=type, aggregate=aggregate, payload=payload)
+    now = timezone.now()
+    return OutboxMessage.objects.create(
+        type=type, aggregate=aggregate, payload=payload, created_at=now, next_attempt_at=now - CLOCKS_APART
+    )
 
 
 @retrying
@@ -32,12 +40,12 @@ def settle(answers: Iterable[Answer]) -> int:
     The states in an answer are applied and the row is closed in one transaction: the receipt *is*
     the answer. A receipt that comes twice, or for a row that is no longer there, does nothing.
     """
-    by_id = {answer.id: answer for answer in answers}
+    by_id = _by_row(answers)
     now = timezone.now()
     states: list[TicketState] = []
     done, settled = [], 0
     for row in locks.unsettled(by_id):
-        answer = by_id[str(row.id)]
+        answer = by_id[row.id]
         if answer.result == "done":
             states += answer.tickets
             done.append(row.id)
@@ -48,6 +56,15 @@ def settle(answers: Iterable[Answer]) -> int:
         import_string(settings.OUTBOX_APPLY)(states)
     OutboxMessage.objects.filter(id__in=done).update(state=State.RECEIPTED, receipted_at=now, last_error="")
     return settled + len(done)
+
+
+def _by_row(answers: Iterable[Answer]) -> dict[UUID, Answer]:
+    """The answers by row; an id that no row of ours can have is passed over."""
+    found: dict[UUID, Answer] = {}
+    for answer in answers:
+        with contextlib.suppress(ValueError):
+            found[UUID(answer.id)] = answer
+    return found
 
 
 def _not_done(row: OutboxMessage, answer: Answer, now: datetime) -> None:

@@ -149,9 +149,7 @@ def test_a_clock_two_minutes_off_is_accepted_and_three_are_not() -> None:
         check(signed(iat=now + 180, exp=now + 240))
 
 
-@pytest.mark.parametrize(
-    "claims", [{"iss": "portal"}, {"iss": None}, {"exp": None}, {"iat": None}, {"aud": None}]
-)
+@pytest.mark.parametrize("claims", [{"iss": "portal"}, {"iss": None}, {"exp": None}, {"iat": None}, {"aud": None}])
 def test_an_unknown_caller_or_a_missing_claim_is_refused(claims: dict[str, Any]) -> None:
     with pytest.raises(credentials.InvalidCredential):
         check(signed(**claims))

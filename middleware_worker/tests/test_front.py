@@ -8,7 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from middleware_worker import broker
+from middleware_worker import broker, clients
 from middleware_worker.contract.credentials import issue, parse_keys
 from middleware_worker.gateway import api, health
 from middleware_worker.tests import processes
@@ -28,6 +28,7 @@ def front(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Any, r
         monkeypatch.setenv(name, value)
     settings.SERVICE_KEYS = parse_keys([f"seller:{SELLER_KEY}"])
     settings.OPERATORS = []
+    clients._held.__dict__.clear()
     for kept in (api._publisher, health._watch):
         kept.cache_clear()
     yield
