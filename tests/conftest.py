@@ -7,7 +7,7 @@ import pytest
 
 from deploy.local.servers import Servers
 from deploy.local.stack import Stack
-from tests.world import World
+from tests.world import MAKE_STAFF, World
 
 
 @pytest.fixture(scope="session")
@@ -29,7 +29,7 @@ def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         "billing-jobs": {"BILLING_GATEWAY_TIMEOUT_SECONDS": "2", "BILLING_ATTEMPT_TTL_SECONDS": "15"},
     }
     with Stack.on_servers(folder, servers, data="none", web_workers=2, extra=extra, without=["flower"]) as found:
-        found.manage("billing", "demo_data", "--size", "none")
+        found.manage("billing", "shell", "-v0", "-c", MAKE_STAFF)
         yield found
 
 

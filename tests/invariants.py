@@ -82,8 +82,12 @@ class Databases:
         if self.ledger is None:
             return 0
         with sqlite3.connect(f"file:{self.ledger}?mode=ro", uri=True) as connection:
-            captured = connection.execute("select coalesce(sum(amount), 0) from charge where captured").fetchone()[0]
-            refunded = connection.execute("select coalesce(sum(amount), 0) from refund where done").fetchone()[0]
+            captured = connection.execute(
+                "select coalesce(sum(amount), 0) from charge where outcome = 'captured'"
+            ).fetchone()[0]
+            refunded = connection.execute(
+                "select coalesce(sum(amount), 0) from refund where outcome = 'captured'"
+            ).fetchone()[0]
         return int(captured) - int(refunded)
 
 

@@ -49,6 +49,12 @@ Seat.objects.bulk_create(
 print("event", event.id)
 """
 
+STAFF_RUT, STAFF_PASSWORD = "11.111.111-1", "a-password-of-the-tests"
+MAKE_STAFF = f"""
+from billing_site.accounts.models import Person
+Person.objects.create_superuser(11111111, {STAFF_PASSWORD!r}, full_name="Equipo de prueba")
+"""
+
 
 class NotInTime(AssertionError):
     """Something that had to happen did not, within its deadline."""
@@ -145,7 +151,7 @@ class World:
         return event, sorted(seat["id"] for seat in found)
 
     def staff(self) -> Staff:
-        return Staff(self.stack.url("billing"), "11.111.111-1", "demo-admin-1")
+        return Staff(self.stack.url("billing"), STAFF_RUT, STAFF_PASSWORD)
 
     def new_rut(self) -> int:
         """A buyer whom no other test uses."""

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from middleware_worker.contract.rut import format_rut
-from tests.world import CARRIED_WITHIN, DECLINED, World, until
+from tests.world import CARRIED_WITHIN, DECLINED, STAFF_PASSWORD, STAFF_RUT, World, until
 
 CHROMIUM = "/usr/bin/chromium"
 ARGUMENTS = [
@@ -226,8 +226,8 @@ def test_staff_check_in_at_the_desk_says_in_and_then_already_used(world: World, 
     _event, (seat,) = world.make_event(seats=1)
     ticket = world.paid(seat)["tickets"][0]["external_id"]
     page.goto(world.stack.url("billing", "/admin/check-in/"))
-    page.locator("[name=username]").fill("11.111.111-1")
-    page.locator("[name=password]").fill("demo-admin-1")
+    page.locator("[name=username]").fill(STAFF_RUT)
+    page.locator("[name=password]").fill(STAFF_PASSWORD)
     page.locator("[type=submit]").first.click()
     page.goto(world.stack.url("billing", "/admin/check-in/"))
     page.locator("[name=code]").fill(ticket)
