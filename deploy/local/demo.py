@@ -15,10 +15,12 @@ from deploy.local.processes import Supervisor, SupervisorError
 from deploy.local.stack import Stack, StackError
 
 FOLDER = ROOT / ".demo"
-# What the sites' demo_data commands create; a logins.txt that they write is shown instead.
+# Whom the sites' demo_data commands create.
 LOGINS = """\
-Staff, both admins   RUT 11.111.111-1   password demo-admin-1
-Customer             RUT 22.222.222-2   password demo-cliente-2"""
+Staff, both admins   11111111-1   demo-admin-1
+Staff at the gate    33333333-3   demo-puerta-3      (billing)
+Staff, finance       44444444-4   demo-finanzas-4    (billing)
+Customer             22222222-2   demo-cliente-2"""
 
 
 def main() -> int:
@@ -68,8 +70,6 @@ def in_the_way(taken: dict[str, int]) -> str:
 
 def _welcome(stack: Stack, data: str) -> None:
     flower = stack.environments.secrets["FLOWER_PASSWORD"]
-    written = FOLDER / "logins.txt"
-    logins = written.read_text().strip() if written.exists() else LOGINS
     lines = [
         "",
         f"  Customers        {stack.url('portal', '/')}",
@@ -80,7 +80,7 @@ def _welcome(stack: Stack, data: str) -> None:
         "",
         *(
             f"  {line}"
-            for line in (logins.splitlines() if data == "demo" else ["No demo data, no log-ins (DATA=none)."])
+            for line in (LOGINS.splitlines() if data == "demo" else ["No demo data, no log-ins (DATA=none)."])
         ),
         "",
         f"  Mail is written as files into {_short(stack.environments.mail)}/; logs: {_short(stack.supervisor.logs)}/.",

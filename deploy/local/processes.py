@@ -84,6 +84,7 @@ class Supervisor:
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._watcher: threading.Thread | None = None
+        self._stopping = False
         self._claim: IO[str] | None = None
 
     # The whole
@@ -96,6 +97,7 @@ class Supervisor:
         self._claim = claim(self.folder)
         if left := leash.sweep(self.folder):
             self._say(f"Ended {left} process(es) that an earlier run had left behind.")
+        self._stopping = False
         self._over.clear()
         self._watcher = threading.Thread(target=self._watch, name="supervisor", daemon=True)
         self._watcher.start()
@@ -116,6 +118,7 @@ class Supervisor:
 
     def stop_all(self) -> None:
         """Ends everything, the carriers first, and gives the folder back. Nothing stays."""
+        self._stopping = True
         for tier in sorted({child.program.tier for child in self._children.values()}, reverse=True):
             names = [name for name, child in self._children.items() if child.program.tier == tier]
             self._end(names)
@@ -150,6 +153,11 @@ class Supervisor:
         trace: TracebackType | None,
     ) -> None:
         self.stop_all()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it watches; no longer once it has begun to stop."""
+        return self._watcher is not None and not self._stopping
 
     # One program
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -111,7 +112,19 @@ class Stack:
         with self.step("programs"):
             self.supervisor.start_all()
             self.supervisor.wait_all_ready(timeout=timeout)
+        if self._data == "demo" and not (self.folder / "demo-orders.paid").exists():
+            threading.Thread(target=self._pay_demo_orders, name="demo orders", daemon=True).start()
         return self
+
+    def _pay_demo_orders(self) -> None:
+        """Pays what the demo's buyers reserved, beside the running system: it takes half a minute."""
+        try:
+            self.manage("billing", "demo_data", "--pay-demo-orders")
+        except StackError as reason:
+            if self.supervisor.is_open:
+                self.say(f"The demo buyers' orders are not all paid: {reason}")
+        else:
+            (self.folder / "demo-orders.paid").touch()
 
     def stop(self) -> None:
         """Ends every program; the data stays."""
