@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from django.core.cache import cache
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django.fixtures import Settings
 
 from portal_site.clients import billing, reservations
 from portal_site.clients.tests.fakes import KEY, Servers, Sites
@@ -18,7 +18,7 @@ def servers() -> Iterator[Servers]:
 
 
 @pytest.fixture(autouse=True)
-def sites(servers: Servers, settings: SettingsWrapper) -> Iterator[Sites]:
+def sites(servers: Servers, settings: Settings) -> Iterator[Sites]:
     """Both sites, with one event of two sections and nothing sold."""
     settings.RESERVATIONS_URL, settings.BILLING_URL = servers.reservations_url, servers.billing_url
     settings.SERVICE_KEY = KEY

@@ -39,7 +39,7 @@ def log_out(request: HttpRequest) -> None:
 
 def claim_orders(request: HttpRequest) -> None:
     """Links what was bought in this browser to the account. What cannot be linked now stays reachable by its code."""
-    visitor = Visitor.of(request)
+    visitor = Visitor.as_person(request)
     for code in orders_of_this_browser(request)[:CODES_CLAIMED]:
         try:
             billing().claim(code=code, key=f"login-{code}", visitor=visitor)

@@ -203,7 +203,7 @@ def claim(request: HttpRequest) -> HttpResponse:
         return _form_page(request, "claim", form)
     try:
         claimed = billing().claim(
-            code=form.cleaned_data["code"], key=nonce_of(request.POST), visitor=Visitor.of(request)
+            code=form.cleaned_data["code"], key=nonce_of(request.POST), visitor=Visitor.as_person(request)
         )
     except SignedOut:
         raise
@@ -229,7 +229,7 @@ def my_tickets(request: HttpRequest) -> HttpResponse:
     tickets: list[TicketCard] | None = None
     if session.person_of(request):
         try:
-            tickets = [TicketCard(ticket) for ticket in billing().tickets(Visitor.of(request))]
+            tickets = [TicketCard(ticket) for ticket in billing().tickets(Visitor.as_person(request))]
         except Unavailable:
             tickets = None
     context = {

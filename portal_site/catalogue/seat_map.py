@@ -175,8 +175,8 @@ class _Builder:
 
     def _section_name(self, section: Section, front: list[Seat]) -> str:
         """Above the middle of the front row, along the row where it is curved."""
-        at = len(front) // 2
-        (x1, y1), (x2, y2) = self._middle(front[max(0, at - 3)]), self._middle(front[min(len(front) - 1, at + 2)])
+        at = max(0, (len(front) - 1) // 2 - 2)
+        (x1, y1), (x2, y2) = self._middle(front[at]), self._middle(front[-1 - at])
         x, y = (x1 + x2) / 2, (y1 + y2) / 2 - 0.95
         turn = math.degrees(math.atan2(y2 - y1, x2 - x1)) if x2 > x1 else 0.0
         turned = f' transform="rotate({turn:.1f} {x:g} {y:g})"' if abs(turn) > 0.5 else ""

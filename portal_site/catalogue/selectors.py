@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import DatabaseError, InterfaceError
 from pydantic import ValidationError
@@ -32,6 +33,14 @@ def _last_known(key: str) -> Snapshot | None:
         return None
 
 
+def _remembered_list(data: Any) -> list[Event]:
+    """Raises Unavailable when the memory is of another version of this program."""
+    try:
+        return [Event.model_validate(one) for one in data]
+    except (ValidationError, TypeError):
+        raise Unavailable("reservations", "and what is remembered cannot be read") from None
+
+
 def events(visitor: Visitor) -> Events:
     """All events. Raises Unavailable when the site is down and nothing was ever known."""
     try:
@@ -40,10 +49,7 @@ def events(visitor: Visitor) -> Events:
         snapshot = _last_known("events")
         if snapshot is None:
             raise
-        try:
-            return Events([Event.model_validate(data) for data in snapshot.data], snapshot.taken_at)
-        except ValidationError:
-            raise Unavailable("reservations", "and what is remembered is of another version") from None
+        return Events(_remembered_list(snapshot.data), snapshot.taken_at)
     remember(key="events", data=[event.model_dump(mode="json") for event in fresh])
     return Events(fresh)
 
@@ -53,14 +59,13 @@ def event(event_id: int, visitor: Visitor) -> OneEvent | None:
     try:
         fresh = reservations().event(event_id, visitor)
     except Unavailable:
-        snapshot = _last_known(f"event:{event_id}")
-        if snapshot is not None:
-            return OneEvent(Event.model_validate(snapshot.data), snapshot.taken_at)
-        known = [found for found in events(visitor).events if found.id == event_id]
+        if snapshot := _last_known(f"event:{event_id}"):
+            return OneEvent(_remembered_list([snapshot.data])[0], snapshot.taken_at)
+        listed = events(visitor)
+        known = [found for found in listed.events if found.id == event_id]
         if not known:
             raise
-        list_snapshot = _last_known("events")
-        return OneEvent(known[0], list_snapshot.taken_at if list_snapshot else None)
+        return OneEvent(known[0], listed.as_of)
     if fresh is None:
         return None
     remember(key=f"event:{event_id}", data=fresh.model_dump(mode="json"))

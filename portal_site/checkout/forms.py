@@ -138,6 +138,12 @@ class Choice:
         return hashlib.sha256(f"{self.nonce}|{wanted}|{rut}|{turn}".encode()).hexdigest()
 
 
+class NotShownAgain(forms.PasswordInput):
+    """A text field whose content never comes back in a page."""
+
+    input_type = "text"
+
+
 class CardForm(forms.Form):
     """A card. Nothing of it is kept: it goes to billing and is forgotten."""
 
@@ -145,7 +151,7 @@ class CardForm(forms.Form):
         label=gettext_lazy("Número de tarjeta"),
         max_length=30,
         error_messages={"required": gettext_lazy("Escribe el número de la tarjeta.")},
-        widget=forms.TextInput(
+        widget=NotShownAgain(
             attrs={"autocomplete": "cc-number", "inputmode": "numeric", "placeholder": "0000 0000 0000 0000"}
         ),
     )
@@ -159,7 +165,7 @@ class CardForm(forms.Form):
         label=gettext_lazy("CVV"),
         max_length=4,
         error_messages={"required": gettext_lazy("Escribe los 3 o 4 dígitos del reverso.")},
-        widget=forms.TextInput(attrs={"autocomplete": "cc-csc", "inputmode": "numeric", "placeholder": "123"}),
+        widget=NotShownAgain(attrs={"autocomplete": "cc-csc", "inputmode": "numeric", "placeholder": "123"}),
     )
 
     def clean_card_number(self) -> str:

@@ -26,7 +26,7 @@ def _find(request: HttpRequest, external_id: str, code: str) -> TicketCard:
         return TicketCard.of_order(order, ticket)
     if session.person_of(request) is None:
         raise SignedOut(401, "not_authenticated", "", {})
-    ticket = billing().ticket(external_id, Visitor.of(request))
+    ticket = billing().ticket(external_id, Visitor.as_person(request))
     if ticket is None:
         raise Http404
     return TicketCard(ticket)
@@ -45,7 +45,7 @@ def ticket_pdf(request: HttpRequest, external_id: str, code: str = "") -> HttpRe
     if not code and session.person_of(request) is None:
         raise SignedOut(401, "not_authenticated", "", {})
     try:
-        pdf = billing().document(external_id=external_id, code=code, visitor=Visitor.of(request))
+        pdf = billing().document(external_id=external_id, code=code, visitor=Visitor.as_person(request))
     except Refused as refused:
         if refused.status in (403, 404):
             raise Http404 from refused
@@ -74,7 +74,7 @@ def refund(request: HttpRequest, external_id: str, code: str = "") -> HttpRespon
             code=code,
             reason=form.cleaned_data["reason"],
             key=nonce,
-            visitor=Visitor.of(request),
+            visitor=Visitor.as_person(request),
         )
     except Unavailable:
         problem = _("No pudimos pedir la devolución en este momento. Inténtalo de nuevo: no se devuelve dos veces.")

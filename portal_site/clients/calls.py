@@ -7,14 +7,13 @@
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, TypeVar
 
 import requests
 from django.http import HttpRequest
 from django.utils.translation import get_language
-from pydantic import ValidationError
 
 from middleware_worker.contract.credentials import ServiceAuth
 from portal_site.clients.visitors import address_of
@@ -23,8 +22,8 @@ log = logging.getLogger(__name__)
 
 CONNECT_SECONDS = 1.0
 READ_SECONDS = 5.0
-# After this many failures in a row reads fail at once for a while, so that a site that hangs does not hang us.
-FAILURES_TO_PAUSE = 3
+# After this many time-outs in a row reads fail at once for a while, so that a site that hangs does not hang us.
+TIME_OUTS_TO_PAUSE = 3
 PAUSE_SECONDS = 3.0
 
 T = TypeVar("T")
@@ -60,10 +59,13 @@ class Visitor:
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Visitor":
-        """The visitor of a request; without a session an anonymous one."""
-        session = getattr(request, "session", None)
-        token = session.get("token", "") if session is not None else ""
-        return cls(address=address_of(request), language=get_language() or "es-cl", token=token)
+        """The visitor of a request, as nobody in particular. Needs no session."""
+        return cls(address=address_of(request), language=get_language() or "es-cl")
+
+    @classmethod
+    def as_person(cls, request: HttpRequest) -> "Visitor":
+        """The visitor as the person logged in."""
+        return replace(cls.of(request), token=request.session.get("token", ""))
 
 
 class Site:
@@ -80,7 +82,7 @@ class Site:
         self._session.mount("https://", adapter)
         self._as_portal = ServiceAuth(caller="portal", audience=name, key=key)
         self._beside_person = ServiceAuth(caller="portal", audience=name, key=key, header="X-Service")
-        self._failures, self._paused_until = 0, 0.0
+        self._hanging, self._paused_until = 0, 0.0
 
     def close(self) -> None:
         self._session.close()
@@ -97,7 +99,7 @@ class Site:
     ) -> requests.Response:
         """The answer when it is a 2xx or 304. Raises Refused, SignedOut or Unavailable."""
         if method == "GET" and time.monotonic() < self._paused_until:
-            raise Unavailable(self.name, "failed several times in a row, not asked again yet")
+            raise Unavailable(self.name, "hangs, not asked again yet")
         sent = {"Accept": "application/json", "Accept-Language": visitor.language, **(headers or {})}
         if visitor.address:
             sent["X-Forwarded-For"] = visitor.address
@@ -116,12 +118,14 @@ class Site:
                 allow_redirects=False,
             )
         except requests.RequestException as error:
-            self._failed(method, path, type(error).__name__)
+            if isinstance(error, requests.Timeout):
+                self._count_hanging()
+            self._log(method, path, type(error).__name__)
             raise Unavailable(self.name, type(error).__name__) from error
+        self._hanging = 0
         if response.status_code >= 500:
-            self._failed(method, path, str(response.status_code))
+            self._log(method, path, str(response.status_code))
             raise Unavailable(self.name, f"answered {response.status_code}")
-        self._failures = 0
         if response.ok and response.status_code != 302:
             return response
         raise self._refusal(response, signed_in=as_person)
@@ -130,14 +134,16 @@ class Site:
         """The answer as a typed value; an answer of another shape counts as unavailable."""
         try:
             return parse(response.json())
-        except (ValueError, ValidationError, KeyError, TypeError) as error:
+        except (ValueError, ArithmeticError, LookupError, TypeError, AttributeError) as error:
             log.error("%s answered something unexpected: %s", self.name, error)
             raise Unavailable(self.name, "answered something unexpected") from error
 
-    def _failed(self, method: str, path: str, reason: str) -> None:
-        self._failures += 1
-        if self._failures >= FAILURES_TO_PAUSE:
-            self._failures, self._paused_until = 0, time.monotonic() + PAUSE_SECONDS
+    def _count_hanging(self) -> None:
+        self._hanging += 1
+        if self._hanging >= TIME_OUTS_TO_PAUSE:
+            self._hanging, self._paused_until = 0, time.monotonic() + PAUSE_SECONDS
+
+    def _log(self, method: str, path: str, reason: str) -> None:
         # The path of an order holds its booking code: only its beginning is logged.
         log.warning("%s %s %s: %s", self.name, method, "/".join(path.split("/")[:3]), reason)
 

@@ -60,7 +60,12 @@
   }));
 
   // One stop for Tab, arrows inside: 2,400 stops would keep a keyboard from ever reaching the form.
-  const place = new Map(seats.map((seat) => [seat, [seat.offsetLeft, seat.offsetTop]]));
+  // Measured when the first arrow is pressed: asking 2,400 seats where they are costs time at the start.
+  let place = null;
+  const measured = () => {
+    place ||= new Map(seats.map((seat) => [seat, [seat.offsetLeft, seat.offsetTop]]));
+    return place;
+  };
   let current = seats.find((seat) => seat.checked) || seats.find((seat) => !seat.disabled);
   seats.forEach((seat) => { seat.tabIndex = -1; });
   if (current) current.tabIndex = 0;
@@ -71,7 +76,7 @@
     if (focus) current.focus();
   }
   function neighbour(from, along, across, direction) {
-    const [x, y] = [place.get(from)[along], place.get(from)[across]];
+    const [x, y] = [measured().get(from)[along], measured().get(from)[across]];
     let found = null;
     let cost = Infinity;
     for (const [seat, spot] of place) {
@@ -96,10 +101,10 @@
   function setZoom(value) {
     const x = (box.scrollLeft + box.clientWidth / 2) / map.offsetWidth;
     const y = (box.scrollTop + box.clientHeight / 2) / map.offsetHeight;
-    zoom = Math.min(3, Math.max(0.2, value));
+    zoom = Math.min(3, Math.max(0.08, value));
     map.style.setProperty("--zoom", zoom);
     box.scrollTo(x * map.offsetWidth - box.clientWidth / 2, y * map.offsetHeight - box.clientHeight / 2);
-    seats.forEach((seat) => place.set(seat, [seat.offsetLeft, seat.offsetTop]));
+    place = null;
   }
   const tools = form.querySelector(".zoom");
   tools.hidden = false;

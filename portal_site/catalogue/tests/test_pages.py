@@ -1,0 +1,288 @@
+"""The list of events, the seat map, and reserving from it."""
+
+import json
+import re
+
+import pytest
+from django.test import Client
+
+from portal_site.catalogue.models import Snapshot
+from portal_site.clients.tests.fakes import Sites
+
+pytestmark = pytest.mark.django_db
+BUYER = {"rut": "12.345.678-5", "name": "Ana Pérez", "email": "ana@example.cl"}
+
+
+def nonce_in(html: str) -> str:
+    found = re.search(r'name="nonce" value="(\w+)"', html)
+    assert found
+    return found[1]
+
+
+def test_events_show_date_venue_free_seats_and_lowest_price(client: Client, sites: Sites) -> None:
+    sites.take(10001)
+    html = client.get("/").content.decode()
+    assert "Concierto" in html
+    assert "Teatro Municipal" in html
+    assert "69 asientos libres" in html
+    assert "$10.000" in html
+    assert 'href="/evento/1"' in html
+    assert '<html lang="es-CL">' in html
+
+
+def test_an_event_has_one_checkbox_a_seat_and_taken_ones_cannot_be_ticked(client: Client, sites: Sites) -> None:
+    sites.take(10003)
+    html = client.get("/evento/1").content.decode()
+    assert len(re.findall(r'<input type="checkbox" name="seat"', html)) == 70
+    free = re.search(r'<input[^>]*value="10001"[^>]*>', html)
+    taken = re.search(r'<input[^>]*value="10003"[^>]*>', html)
+    assert free
+    assert taken
+    assert "disabled" not in free[0]
+    assert "disabled" in taken[0]
+    assert 'aria-label="PL-A1, Platea, $25.000"' in free[0]
+    assert 'aria-label="PL-A3, Platea, ocupado"' in taken[0]
+
+
+def test_names_from_outside_are_escaped_in_the_map(client: Client, sites: Sites) -> None:
+    sites.sections[1][0]["name"] = '<script>alert("x")</script>'
+    sites.seats[1][0]["seat_number"] = '"><b>'
+    html = client.get("/evento/1").content.decode()
+    assert "<script>alert" not in html
+    assert '"><b>' not in html
+
+
+def test_the_page_needs_neither_inline_script_nor_style_attributes(client: Client) -> None:
+    response = client.get("/evento/1")
+    html, policy = response.content.decode(), response["Content-Security-Policy"]
+    assert " style=" not in html
+    assert not re.search(r"<script(?![^>]*src=)", html)
+    assert "unsafe-inline" not in policy
+    nonce = re.search(r'<style nonce="([^"]+)">', html)
+    assert nonce
+    assert f"'nonce-{nonce[1]}'" in policy
+
+
+def test_reserving_leads_to_the_order_and_sends_the_rut_without_its_digit(client: Client, sites: Sites) -> None:
+    nonce = nonce_in(client.get("/evento/1").content.decode())
+    response = client.post("/evento/1", {**BUYER, "nonce": nonce, "seat": ["10001", "10002"]}, REMOTE_ADDR="10.1.2.3")
+    (code,) = sites.reservations
+    assert response.status_code == 302
+    assert response["Location"] == f"/orden/{code}"
+    call = sites.calls[-1]
+    assert call.body == {"seat_ids": [10001, 10002], "rut": 12345678, "name": "Ana Pérez", "email": "ana@example.cl"}
+    assert call.headers["x-forwarded-for"] == "10.1.2.3"
+
+
+def test_the_best_seats_are_asked_for_by_quantity_and_section(client: Client, sites: Sites) -> None:
+    client.post("/evento/1", {**BUYER, "how": "best", "quantity": "3", "section": "11"})
+    assert sites.calls[-1].body["quantity"] == 3
+    assert sites.calls[-1].body["section"] == 11
+    assert "seat_ids" not in sites.calls[-1].body
+
+
+def test_sending_the_same_form_twice_sends_the_same_key_and_makes_one_reservation(client: Client, sites: Sites) -> None:
+    nonce = nonce_in(client.get("/evento/1").content.decode())
+    form = {**BUYER, "nonce": nonce, "seat": ["10001"]}
+    first, second = client.post("/evento/1", form), client.post("/evento/1", form)
+    keys = [call.headers["idempotency-key"] for call in sites.calls if call.method == "POST"]
+    assert keys[0] == keys[1]
+    assert first["Location"] == second["Location"]
+    assert len(sites.reservations) == 1
+
+
+def test_another_choice_in_the_same_form_sends_another_key(client: Client, sites: Sites) -> None:
+    nonce = nonce_in(client.get("/evento/1").content.decode())
+    client.post("/evento/1", {**BUYER, "nonce": nonce, "seat": ["10001"]})
+    client.post("/evento/1", {**BUYER, "nonce": nonce, "seat": ["10002"]})
+    keys = {call.headers["idempotency-key"] for call in sites.calls if call.method == "POST"}
+    assert len(keys) == 2
+
+
+def test_the_same_form_after_its_hold_was_cancelled_makes_a_new_hold(client: Client, sites: Sites) -> None:
+    form = {**BUYER, "nonce": "a" * 32, "seat": ["10001"]}
+    first = client.post("/evento/1", form)["Location"]
+    sites.end(first.removeprefix("/orden/"))
+    second = client.post("/evento/1", form)["Location"]
+    assert second != first
+    assert sites.reservations[second.removeprefix("/orden/")]["status"] == "held"
+
+
+@pytest.mark.parametrize("rut", ["12.345.678-9", "12345678", "abc", "0-0", "123.456.789-2", "１２３４５６７８-5"])
+def test_a_wrong_rut_is_named_and_nothing_is_reserved(client: Client, sites: Sites, rut: str) -> None:
+    response = client.post("/evento/1", {**BUYER, "rut": rut, "seat": ["10001"]})
+    html = response.content.decode()
+    assert response.status_code == 400
+    assert "Este RUT no es válido" in html
+    assert not sites.reservations
+    seat = re.search(r'<input[^>]*value="10001"[^>]*>', html)
+    assert seat
+    assert "checked" in seat[0]
+
+
+@pytest.mark.parametrize("rut", ["12.345.678-5", "12345678-5", "123456785", " 12 345 678 - 5 "])
+def test_a_rut_may_be_typed_with_or_without_dots_and_dash(client: Client, sites: Sites, rut: str) -> None:
+    assert client.post("/evento/1", {**BUYER, "rut": rut, "seat": ["10001"]}).status_code == 302
+    assert sites.calls[-1].body["rut"] == 12345678
+
+
+def test_a_lost_seat_is_named_and_the_others_stay_chosen(client: Client, sites: Sites) -> None:
+    sites.take(10002)
+    response = client.post("/evento/1", {**BUYER, "seat": ["10001", "10002", "10003"]})
+    html = response.content.decode()
+    assert response.status_code == 409
+    assert "El asiento PL-A2 ya no está libre" in html
+    checked = re.findall(r'value="(\d+)" checked class', html)
+    assert checked == ["10001", "10003"]
+    assert "$50.000" in html
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ({}, "Elige al menos un asiento"),
+        ({"seat": [str(10001 + n) for n in range(11)]}, "hasta 10 asientos"),
+        ({"how": "best", "quantity": "0"}, "de 1 a 10"),
+        ({"how": "best", "quantity": "999"}, "de 1 a 10"),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused_before_asking(
+    client: Client, sites: Sites, form: dict[str, object], said: str
+) -> None:
+    response = client.post("/evento/1", {**BUYER, **form})
+    assert response.status_code == 400
+    assert said in response.content.decode()
+    assert not any(call.method == "POST" for call in sites.calls)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [
+        (409, "hold_limit", "varios asientos sin pagar"),
+        (409, "sales_closed", "La venta de este evento está cerrada"),
+        (409, "not_enough_seats", "No quedan tantos asientos"),
+        (422, "idempotency_conflict", "otra frase"),
+    ],
+)
+def test_refusals_are_told_in_plain_words(client: Client, sites: Sites, status: int, code: str, said: str) -> None:
+    sites.scripted["POST", "/api/reservations"] = (status, {"error": "otra frase", "code": code})
+    response = client.post("/evento/1", {**BUYER, "seat": ["10001"]})
+    assert response.status_code == 409
+    assert said in response.content.decode()
+
+
+@pytest.mark.parametrize("junk", [{"seat": ["x", "-1", "9" * 40]}, {"nonce": "<b>", "section": "²", "quantity": "٣"}])
+def test_tampered_fields_are_ignored(client: Client, junk: dict[str, object]) -> None:
+    assert client.post("/evento/1", {**BUYER, **junk}).status_code == 400
+
+
+def test_an_unknown_event_is_a_friendly_404(client: Client) -> None:
+    response = client.get("/evento/999")
+    assert response.status_code == 404
+    assert "No encontramos esta página" in response.content.decode()
+
+
+def test_taken_seats_come_with_an_etag_and_304_while_nothing_changes(client: Client, sites: Sites) -> None:
+    sites.take(10002, 10003)
+    first = client.get("/evento/1/ocupados.json")
+    assert json.loads(first.content) == {"taken": [10002, 10003]}
+    assert client.get("/evento/1/ocupados.json", headers={"If-None-Match": first["ETag"]}).status_code == 304
+    sites.take(10004)
+    again = client.get("/evento/1/ocupados.json", headers={"If-None-Match": first["ETag"]})
+    assert json.loads(again.content)["taken"] == [10002, 10003, 10004]
+
+
+def test_an_unchanged_plan_is_not_sent_again_by_reservations(client: Client, sites: Sites) -> None:
+    client.get("/evento/1")
+    client.get("/evento/1")
+    asked = [call.headers.get("if-none-match") for call in sites.calls if call.path.endswith("/seats")]
+    assert asked[0] is None
+    assert asked[1]
+
+
+def test_the_last_known_events_are_shown_with_their_age_while_reservations_is_down(
+    client: Client, sites: Sites
+) -> None:
+    client.get("/")
+    sites.down.add("reservations")
+    response = client.get("/")
+    html = response.content.decode()
+    assert response.status_code == 200
+    assert "Concierto" in html
+    assert "data-stale" in html
+
+
+def test_an_event_is_shown_without_its_map_while_reservations_is_down(client: Client, sites: Sites) -> None:
+    client.get("/")
+    sites.down.add("reservations")
+    response = client.get("/evento/1")
+    assert response.status_code == 503
+    assert "El plano no está disponible" in response.content.decode()
+
+
+def test_without_any_memory_the_list_says_so_in_a_friendly_way(client: Client, sites: Sites) -> None:
+    sites.down.add("reservations")
+    response = client.get("/")
+    assert response.status_code == 503
+    assert response["Retry-After"]
+    assert "Estamos con problemas" in response.content.decode()
+
+
+def test_reserving_while_reservations_is_down_keeps_the_form_and_its_key(client: Client, sites: Sites) -> None:
+    client.get("/evento/1")
+    sites.down.add("reservations")
+    response = client.post("/evento/1", {**BUYER, "nonce": "a" * 32, "seat": ["10001"]})
+    assert response.status_code == 503
+    assert "no se apartan dos veces" in response.content.decode()
+
+
+def test_seats_are_reserved_while_billing_is_down(client: Client, sites: Sites) -> None:
+    sites.down.add("billing")
+    assert client.post("/evento/1", {**BUYER, "seat": ["10001"]}).status_code == 302
+
+
+@pytest.mark.parametrize("data", [[{"id": 1}], "no list", {"x": 1}])
+def test_a_memory_of_another_version_is_no_500(client: Client, sites: Sites, data: object) -> None:
+    client.get("/")
+    Snapshot.objects.update(data=data)
+    sites.down.add("reservations")
+    assert client.get("/").status_code == 503
+    assert client.get("/evento/1").status_code == 503
+
+
+@pytest.mark.parametrize("answer", [(200, {"surprise": True}), (200, []), (200, b"<html>"), (302, {}), (418, {})])
+def test_strange_answers_of_reservations_are_no_500(client: Client, sites: Sites, answer: tuple[int, object]) -> None:
+    sites.scripted["GET", "/api/events"] = answer
+    assert client.get("/").status_code in (409, 503)
+    assert client.get("/evento/1").status_code in (409, 503)
+
+
+def test_english_is_a_choice_that_is_remembered(client: Client) -> None:
+    response = client.post("/idioma/setlang/", {"language": "en", "next": "/"})
+    assert response["Location"] == "/"
+    html = client.get("/").content.decode()
+    assert '<html lang="en">' in html
+    assert "My tickets" in html
+    assert "Mis boletos" not in html
+
+
+def test_spanish_is_shown_whatever_the_browser_prefers(client: Client) -> None:
+    html = client.get("/", headers={"Accept-Language": "en-US,en"}).content.decode()
+    assert "Mis boletos" in html
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"status": "cancelled"}, "fue cancelado"),
+        ({"sales_open_at": "2999-01-01T00:00:00Z"}, "La venta comienza el"),
+        ({"sales_close_at": "2020-01-01T00:00:00Z"}, "La venta de este evento está cerrada"),
+    ],
+)
+def test_an_event_that_is_not_on_sale_says_why_and_has_no_form(
+    client: Client, sites: Sites, change: dict[str, str], said: str
+) -> None:
+    sites.events[1] |= change
+    html = client.get("/evento/1").content.decode()
+    assert said in html
+    assert 'id="reserve"' not in html
