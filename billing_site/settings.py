@@ -106,7 +106,7 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = env.str("BILLING_STATIC_ROOT", default=str(BASE_DIR / "staticfiles"))
+STATIC_ROOT = env.str("BILLING_STATIC_ROOT", default="") or None
 # Admin files are served by each replica itself; no collectstatic is needed to begin.
 WHITENOISE_USE_FINDERS = True
 
