@@ -87,6 +87,7 @@ TIME_ZONE = "America/Santiago"
 USE_TZ = True
 
 STATIC_URL = "static/"
+STATICFILES_DIRS = [BASE_DIR / "static"]
 STATIC_ROOT = env.str("RESERVATIONS_STATIC_ROOT", default="") or None
 # Admin files are served by each replica itself; no collectstatic is needed to begin.
 WHITENOISE_USE_FINDERS = True

@@ -21,8 +21,8 @@ BATCH = 100
 
 
 @retrying
-def ask_to_end(*, reservation: Reservation, reason: Reason, by: str) -> Booking:
-    """Asks billing to end it; a second ask changes nothing.
+def ask_to_end(*, reservation: Reservation, reason: Reason, note: str = "", by: str) -> Booking:
+    """Asks billing to end it; a second ask changes nothing. `note` is what staff wrote, for the audit.
 
     Raises 409 `paid` when billing has already said so, unless the event was cancelled: then what is
     paid is refunded, and this ask goes out even after a lesser one.
@@ -37,7 +37,7 @@ def ask_to_end(*, reservation: Reservation, reason: Reason, by: str) -> Booking:
         raise refusals.already_paid()
     if locked.asked_at is not None and (not refund_paid or locked.ask_reason == reason):
         return booking
-    _ask(booking, reason=reason, by=by, now=timezone.now())
+    _ask(booking, reason=reason, note=note, by=by, now=timezone.now())
     return booking
 
 
@@ -70,12 +70,11 @@ def end_cancelled_events(*, event_id: int | None = None, by: str = "jobs", limit
     return len(found)
 
 
-def _ask(booking: Booking, *, reason: Reason, by: str, now: datetime) -> None:
+def _ask(booking: Booking, *, reason: Reason, by: str, now: datetime, note: str = "") -> None:
     reservation = booking.reservation
     reservation.asked_at, reservation.ask_reason = now, reason
     reservation.save(update_fields=["asked_at", "ask_reason"])
     payload = order_payload(booking) | {"reason": reason, "by": by, "refund_paid": reason == "event_cancelled"}
     enqueue(type="ticket.expire", aggregate=reservation.code, payload=payload)
-    audit.record(
-        by=by, action="asked_to_end", event_id=reservation.event_id, reservation_id=reservation.id, reason=reason
-    )
+    detail = {"reason": reason} | ({"note": note} if note else {})
+    audit.record(by=by, action="asked_to_end", event_id=reservation.event_id, reservation_id=reservation.id, **detail)

@@ -8,6 +8,7 @@ class Venue(models.Model):
     name = models.CharField(_("nombre"), max_length=120, unique=True)
     address = models.CharField(_("dirección"), max_length=200, blank=True)
     city = models.CharField(_("ciudad"), max_length=80, blank=True)
+    curved = models.BooleanField(_("filas en arco"), default=True)
 
     class Meta:
         verbose_name = _("recinto")
@@ -25,6 +26,8 @@ class Section(models.Model):
     name = models.CharField(_("nombre"), max_length=60)
     prefix = models.CharField(_("prefijo"), max_length=10, blank=True)
     rank = models.PositiveSmallIntegerField(_("orden"), default=0)
+    # The numbers that its seats were made from (`plans.SectionPlan`), so that the form shows them again.
+    shape = models.JSONField(default=dict, blank=True)
 
     class Meta:
         verbose_name = _("sector")

@@ -6,7 +6,7 @@ Pure: nothing here touches the database. Lengths are in seat widths; the stage i
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
@@ -52,6 +52,17 @@ class SectionPlan:
                 raise PlanError(
                     _("%(section)s: no existe el asiento %(seat)s") % {"section": self.name, "seat": f"{row}-{number}"}
                 )
+
+    def shape(self) -> dict[str, Any]:
+        """The numbers as JSON keeps them."""
+        missing = [f"{row}-{number}" for row, number in sorted(self.missing)]
+        return {
+            "rows": self.rows,
+            "seats": self.seats,
+            "aisles_after": list(self.aisles_after),
+            "missing": missing,
+            "level": self.level,
+        }
 
     @property
     def width(self) -> int:

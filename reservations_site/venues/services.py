@@ -16,9 +16,12 @@ def build_plan(*, venue: Venue, sections: Sequence[SectionPlan], curved: bool = 
     Events that copied the old plan keep their seats.
     """
     seats = Layout(sections, curved=curved).seats()
+    venue.curved = curved
+    venue.save(update_fields=["curved"])
     Section.objects.filter(venue=venue).delete()
     made = Section.objects.bulk_create(
-        Section(venue=venue, name=plan.name, prefix=plan.prefix, rank=rank) for rank, plan in enumerate(sections)
+        Section(venue=venue, name=plan.name, prefix=plan.prefix, rank=rank, shape=plan.shape())
+        for rank, plan in enumerate(sections)
     )
     PlanSeat.objects.bulk_create(
         (

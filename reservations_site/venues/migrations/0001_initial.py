@@ -19,6 +19,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=120, unique=True, verbose_name='nombre')),
                 ('address', models.CharField(blank=True, max_length=200, verbose_name='dirección')),
                 ('city', models.CharField(blank=True, max_length=80, verbose_name='ciudad')),
+                ('curved', models.BooleanField(default=True, verbose_name='filas en arco')),
             ],
             options={
                 'verbose_name': 'recinto',
@@ -33,6 +34,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=60, verbose_name='nombre')),
                 ('prefix', models.CharField(blank=True, max_length=10, verbose_name='prefijo')),
                 ('rank', models.PositiveSmallIntegerField(default=0, verbose_name='orden')),
+                ('shape', models.JSONField(blank=True, default=dict)),
                 ('venue', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='sections', to='venues.venue', verbose_name='recinto')),
             ],
             options={
