@@ -100,7 +100,7 @@ def confirm(request: HttpRequest, token: str) -> HttpResponse:
             text=_("Puede que ya lo hayas usado o que haya vencido. Prueba a entrar o regístrate de nuevo."),
         )
     session.log_in(request, found)
-    messages.success(request, _("Tu cuenta quedó confirmada. ¡Bienvenida, bienvenido!"))
+    messages.success(request, _("Tu cuenta quedó confirmada."))
     return redirect("my_tickets")
 
 

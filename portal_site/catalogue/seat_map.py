@@ -126,8 +126,8 @@ class _Builder:
         )
 
     def _group(self, section: Section, colour: int) -> str:
-        name = escape(section.name)
-        free, taken = f", {name}, ", f", {name}, {escape(_('ocupado'))}"
+        name, occupied = escape(section.name), escape(_("ocupado"))
+        free, taken = f", {name}, ", f", {name}, {occupied}"
         parts = [
             f'<div role="group" class="p{colour}" aria-label="{name}, {pesos(section.price)}" data-section="{name}">'
         ]
@@ -146,10 +146,11 @@ class _Builder:
 
     def _picture(self) -> str:
         middle, half = self.width / 2, min(self.width * 0.32, 12)
+        stage_name = escape(_("ESCENARIO"))
         stage = (
             f'<path class="stage" d="M{middle - half:g} .5h{2 * half:g}l.8 1.5'
             f'q-{half + 0.8:g} 1.2 -{2 * half + 1.6:g} 0z"/>'
-            f'<text class="stage-name" x="{middle:g}" y="1.75">{escape(_("ESCENARIO"))}</text>'
+            f'<text class="stage-name" x="{middle:g}" y="1.75">{stage_name}</text>'
         )
         areas, names = [], []
         for number, section in enumerate(self.sections):
