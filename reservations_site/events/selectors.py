@@ -18,7 +18,12 @@ log = logging.getLogger(__name__)
 
 # An event leaves the list this long after it began.
 LISTED_AFTER_START = timedelta(days=1)
-FREE = Count("id", filter=Q(status=Seat.Status.AVAILABLE))
+
+
+def free(seats: str = "") -> Count:
+    """Counts the free seats, seen from the table of seats or through a relation to it."""
+    at = f"{seats}__" if seats else ""
+    return Count(f"{at}id", filter=Q(**{f"{at}status": Seat.Status.AVAILABLE}))
 
 
 def catalogue(read: Callable[[str | None], T]) -> T:
@@ -52,7 +57,9 @@ def described(events: list[Event]) -> list[dict[str, Any]]:
     """Events as the API shows them. Three queries for any number."""
     ids = [event.id for event in events]
     # How many are free is always the primary's word.
-    counts = Seat.objects.filter(event_id__in=ids).order_by().values("event_id").annotate(total=Count("id"), free=FREE)
+    counts = (
+        Seat.objects.filter(event_id__in=ids).order_by().values("event_id").annotate(total=Count("id"), free=free())
+    )
     seats: dict[int, Mapping[str, Any]] = {row["event_id"]: row for row in counts}
     rows = EventSection.objects.using("default").filter(event_id__in=ids).order_by()
     cheapest = dict(rows.values_list("event_id").annotate(Min("price")))
@@ -85,9 +92,9 @@ def sections(event_id: int) -> list[dict[str, Any]]:
 
 def sections_with_free_seats(event_id: int) -> list[dict[str, Any]]:
     """The price sections with how many of their seats are free."""
-    counts = Seat.objects.filter(event_id=event_id).order_by().values_list("section_id").annotate(free=FREE)
-    free = dict(counts)
-    return [section | {"available": free.get(section["id"], 0)} for section in sections(event_id)]
+    counts = Seat.objects.filter(event_id=event_id).order_by().values_list("section_id").annotate(free=free())
+    found = dict(counts)
+    return [section | {"available": found.get(section["id"], 0)} for section in sections(event_id)]
 
 
 def occupancy(event_id: int) -> list[dict[str, Any]]:

@@ -1,0 +1,272 @@
+"""Reservations: found by whatever a customer can tell, with their history; cancelled by asking billing."""
+
+import json
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from middleware_worker.contract.drf import ApiError
+from middleware_worker.contract.rut import format_rut
+from reservations_site.events.forms import ReasonForm
+from reservations_site.reservations.endings import ask_to_end
+from reservations_site.reservations.models import AuditEntry, Line, Reservation
+from reservations_site.reservations.selectors import Booking, searched_rut, typed_code
+from reservations_site.staff import ReadOnlyAdmin, ReadOnlyInline, actor
+
+LABELS = {
+    "held": (gettext_lazy("por pagar"), "wait"),
+    "cancelling": (gettext_lazy("cancelación pedida"), "wait"),
+    "confirmed": (gettext_lazy("pagada"), "good"),
+    "released": (gettext_lazy("liberada"), "quiet"),
+    "mixed": (gettext_lazy("mixta"), "wait"),
+}
+
+
+def badge(status: str) -> str:
+    text, kind = LABELS[status]
+    return format_html('<span class="tf-badge tf-badge-{}">{}</span>', kind, text)
+
+
+def pesos(amount: Any) -> str:
+    return "$" + f"{int(amount or 0):,}".replace(",", ".")
+
+
+class StatusFilter(admin.SimpleListFilter):
+    title = gettext_lazy("estado")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(status, text) for status, (text, _kind) in LABELS.items() if status != "mixed"]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        def some(status: str) -> Exists:
+            return Exists(Line.objects.filter(reservation=OuterRef("pk"), status=status))
+
+        match self.value():
+            case "held":
+                return queryset.filter(some("held"), asked_at=None)
+            case "cancelling":
+                return queryset.filter(some("held"), asked_at__isnull=False)
+            case "confirmed":
+                return queryset.filter(some("confirmed"))
+            case "released":
+                return queryset.filter(~some("held"), ~some("confirmed"))
+        return queryset
+
+
+class LineInline(ReadOnlyInline):
+    model = Line
+    fields = ["seat", "section", "price", "status", "ticket_id", "ticket_status", "changed_at"]
+    readonly_fields = ["section"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("seat__section")
+
+    @admin.display(description=gettext_lazy("sector"))
+    def section(self, line: Line) -> str:
+        return line.seat.section.name
+
+
+class AuditInline(ReadOnlyInline):
+    model = AuditEntry
+    fields = ["at", "by", "what", "details"]
+    readonly_fields = ["what", "details"]
+    verbose_name_plural = gettext_lazy("historia")
+
+    @admin.display(description=gettext_lazy("qué"))
+    def what(self, entry: AuditEntry) -> str:
+        return action_name(entry.action)
+
+    @admin.display(description=gettext_lazy("detalle"))
+    def details(self, entry: AuditEntry) -> str:
+        return detail_text(entry.detail)
+
+
+def action_name(action: str) -> str:
+    """What was done, in the reader's language."""
+    names = {
+        "reserved": _("reservó"),
+        "asked_to_end": _("pidió terminarla"),
+        "confirmed": _("pagada"),
+        "released": _("liberada"),
+        "seat_conflict": _("conflicto de asiento"),
+        "seats_blocked": _("bloqueó asientos"),
+        "seats_unblocked": _("desbloqueó asientos"),
+        "plan_built": _("armó el plano"),
+        "plan_copied": _("copió el plano"),
+        "event_added": _("creó el evento"),
+        "event_changed": _("cambió el evento"),
+        "event_cancelled": _("canceló el evento"),
+        "venue_added": _("creó el recinto"),
+        "venue_changed": _("cambió el recinto"),
+        "venue_deleted": _("eliminó el recinto"),
+    }
+    return names.get(action, action)
+
+
+def detail_text(detail: dict[str, Any]) -> str:
+    """The detail of an entry on one line."""
+    parts = []
+    for key, value in detail.items():
+        if value in ("", [], None):
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        parts.append(f"{key}: {text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)}")
+    return " · ".join(parts) or "—"
+
+
+@admin.register(Reservation)
+class ReservationAdmin(ReadOnlyAdmin):
+    list_display = ["code", "event", "rut_shown", "name", "state", "seats", "total", "created_at", "expires_at"]
+    list_filter = [StatusFilter, "event", "created_at", "caller"]
+    list_select_related = ["event"]
+    list_per_page = 50
+    search_fields = ["code"]
+    search_help_text = gettext_lazy("Código, RUT (con o sin puntos), nombre, correo o asiento")
+    date_hierarchy = "created_at"
+    inlines = [LineInline, AuditInline]
+    actions = ["cancel"]
+    change_form_template = "admin/reservations/reservation/change_form.html"
+    fieldsets = [
+        (None, {"fields": ["code", "state", "event", "total"]}),
+        (gettext_lazy("Comprador"), {"fields": ["rut_shown", "name", "email", "caller"]}),
+        (gettext_lazy("Tiempos"), {"fields": ["created_at", "expires_at", "asked_at", "ask_reason"]}),
+    ]
+    readonly_fields = ["state", "total", "rut_shown"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).annotate(sum=Sum("lines__price")).prefetch_related("lines__seat")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        text = search_term.strip().replace("\x00", "")
+        if not text:
+            return queryset, False
+        seat = Exists(Line.objects.filter(reservation=OuterRef("pk"), seat__label__iexact=text))
+        found = Q(code=typed_code(text)) | Q(name__icontains=text) | Q(email__icontains=text) | Q(seat)
+        if (rut := searched_rut(text)) is not None:
+            found |= Q(rut=rut)
+        if text.isascii() and text.isdigit() and len(text) <= 8:
+            # A bare number whose last digit happens to check may be meant either way.
+            found |= Q(rut=int(text))
+        return queryset.filter(found), False
+
+    @admin.display(description=gettext_lazy("RUT"), ordering="rut")
+    def rut_shown(self, reservation: Reservation) -> str:
+        return format_rut(reservation.rut)
+
+    @admin.display(description=gettext_lazy("estado"))
+    def state(self, reservation: Reservation) -> str:
+        return badge(Booking(reservation, list(reservation.lines.all())).status)
+
+    @admin.display(description=gettext_lazy("asientos"))
+    def seats(self, reservation: Reservation) -> str:
+        return ", ".join(line.seat.label for line in reservation.lines.all())
+
+    @admin.display(description=gettext_lazy("total"), ordering="sum")
+    def total(self, reservation: Any) -> str:
+        return pesos(reservation.sum)
+
+    def has_cancel_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("reservations.cancel_reservation")
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.cancel_view)
+        return [path("<int:pk>/cancel/", view, name="reservations_reservation_cancel"), *super().get_urls()]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        may = {"may_cancel": self.has_cancel_permission(request)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **may})
+
+    def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The action's page for one reservation."""
+        if not self.has_cancel_permission(request):
+            raise PermissionDenied
+        found = self.get_queryset(request).filter(pk=pk)
+        if not found:
+            raise Http404
+        back = reverse("admin:reservations_reservation_change", args=[pk])
+        return self._ask_for_reason(request, found, back=back, selected=False) or redirect(back)
+
+    @admin.action(description=gettext_lazy("Cancelar las reservas elegidas"), permissions=["cancel"])
+    def cancel(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        back = reverse("admin:reservations_reservation_changelist")
+        return self._ask_for_reason(request, queryset, back=back, selected=True)
+
+    def _ask_for_reason(
+        self, request: HttpRequest, queryset: QuerySet[Any], *, back: str, selected: bool
+    ) -> HttpResponse | None:
+        """The page that asks why; None when the answer is there and was acted upon."""
+        form = ReasonForm(request.POST if "confirm" in request.POST else None)
+        if form.is_valid():
+            self._cancel(request, queryset, note=form.cleaned_data["reason"])
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Cancelar reservas"),
+            "opts": self.opts,
+            "found": list(queryset.select_related("event")),
+            "form": form,
+            "back": back,
+            "selected": selected,
+        }
+        return TemplateResponse(request, "admin/reservations/reservation/cancel.html", context)
+
+    def _cancel(self, request: HttpRequest, queryset: QuerySet[Any], *, note: str) -> None:
+        asked = 0
+        for reservation in queryset:
+            try:
+                ask_to_end(reservation=reservation, reason="cancelled_by_staff", note=note, by=actor(request))
+                asked += 1
+            except ApiError as refusal:
+                text = _("%(code)s: %(reason)s. Devuélvala en cobranza.") % {
+                    "code": reservation.code,
+                    "reason": refusal.error,
+                }
+                self.message_user(request, text, messages.WARNING)
+        if asked:
+            text = ngettext(
+                "Se pidió a cobranza terminar %d reserva; sus asientos quedan libres cuando responda",
+                "Se pidió a cobranza terminar %d reservas; sus asientos quedan libres cuando responda",
+                asked,
+            )
+            self.message_user(request, text % asked, messages.SUCCESS)
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ["moment", "by", "what", "event", "reservation", "details"]
+    list_display_links = ["moment"]
+    list_filter = ["action", "event"]
+    list_select_related = ["event", "reservation"]
+    search_fields = ["by", "reservation__code"]
+    date_hierarchy = "at"
+    list_per_page = 50
+    fields = ["at", "by", "what", "event", "reservation", "details"]
+    readonly_fields = ["what", "details"]
+
+    @admin.display(description=gettext_lazy("cuándo"), ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return timezone.localtime(entry.at).strftime("%d-%m-%Y %H:%M:%S")
+
+    @admin.display(description=gettext_lazy("qué"), ordering="action")
+    def what(self, entry: AuditEntry) -> str:
+        return action_name(entry.action)
+
+    @admin.display(description=gettext_lazy("detalle"))
+    def details(self, entry: AuditEntry) -> str:
+        text = detail_text(entry.detail)
+        return text if len(text) <= 200 else text[:199] + "…"
