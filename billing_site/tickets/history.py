@@ -28,9 +28,15 @@ ACTIONS: dict[str, Promise] = {
     "refund.try_again": _("Devolución pedida otra vez"),
     "mail.send_again": _("Correo pedido otra vez"),
     "document.issue_again": _("Documento pedido otra vez"),
+    "registration.asked": _("Registro pedido"),
+    "account.opened": _("Cuenta abierta"),
+    "account.yielded": _("Cuenta cedida a quien trajo prueba"),
+    "account.handed_over": _("Cuenta entregada a quien mostró su cédula"),
+    "password.reset": _("Contraseña cambiada"),
     "person.verified": _("Identidad verificada"),
     "person.changed": _("Datos de la persona cambiados"),
     "dead_letter.replayed": _("Mensaje muerto reenviado"),
+    "dead_letter.refused_again": _("Mensaje muerto rechazado otra vez"),
     "dead_letter.discarded": _("Mensaje muerto descartado"),
 }
 TONES = {
