@@ -14,6 +14,9 @@ handler400 = "middleware_worker.contract.drf.bad_request"
 handler404 = "middleware_worker.contract.drf.not_found"
 handler500 = "middleware_worker.contract.drf.server_error"
 
+# The pages of this admin are wide; the way back is in the breadcrumbs.
+admin.site.enable_nav_sidebar = False
+
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("health", HealthView.as_view(), name="health"),

@@ -66,8 +66,8 @@ class StatusFilter(admin.SimpleListFilter):
 
 class LineInline(ReadOnlyInline):
     model = Line
-    fields = ["seat", "section", "price", "status", "ticket_id", "ticket_status", "changed_at"]
-    readonly_fields = ["section"]
+    fields = ["seat", "section", "price_shown", "status", "ticket", "ticket_status", "changed_at"]
+    readonly_fields = ["section", "price_shown", "ticket"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("seat__section")
@@ -75,6 +75,14 @@ class LineInline(ReadOnlyInline):
     @admin.display(description=gettext_lazy("sector"))
     def section(self, line: Line) -> str:
         return line.seat.section.name
+
+    @admin.display(description=gettext_lazy("precio"))
+    def price_shown(self, line: Line) -> str:
+        return pesos(line.price)
+
+    @admin.display(description=gettext_lazy("boleto"))
+    def ticket(self, line: Line) -> str:
+        return format_html('<span class="tf-mono">{}</span>', line.ticket_id)
 
 
 class AuditInline(ReadOnlyInline):
@@ -127,8 +135,8 @@ def detail_text(detail: dict[str, Any]) -> str:
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
-    list_display = ["code", "event", "rut_shown", "name", "state", "seats", "total", "created_at", "expires_at"]
-    list_filter = [StatusFilter, "event", "created_at", "caller"]
+    list_display = ["code", "event", "rut_shown", "name", "state", "seats", "total", "created_at"]
+    list_filter = [StatusFilter, "event", "created_at"]
     list_select_related = ["event"]
     list_per_page = 50
     search_fields = ["code"]

@@ -92,11 +92,11 @@ ARENA = Show(
     days=75,
     hour=21,
     sections=(
-        SectionPlan(name="Cancha VIP", rows=10, seats=40, prefix="VIP", aisles_after=(10, 20, 30), level=0),
-        SectionPlan(name="Platea izquierda", rows=20, seats=16, prefix="PI", aisles_after=(8,), level=1),
-        SectionPlan(name="Platea central", rows=20, seats=24, prefix="PC", aisles_after=(8, 16), level=1),
-        SectionPlan(name="Platea derecha", rows=20, seats=16, prefix="PD", aisles_after=(8,), level=1),
-        SectionPlan(name="Galería", rows=11, seats=80, prefix="GAL", aisles_after=(16, 32, 48, 64), level=2),
+        SectionPlan(name="Cancha VIP", rows=10, seats=40, prefix="VIP", aisles_after=(10, 20, 30), level=1),
+        SectionPlan(name="Platea izquierda", rows=20, seats=16, prefix="PI", aisles_after=(8,), level=2),
+        SectionPlan(name="Platea central", rows=20, seats=24, prefix="PC", aisles_after=(8, 16), level=2),
+        SectionPlan(name="Platea derecha", rows=20, seats=16, prefix="PD", aisles_after=(8,), level=2),
+        SectionPlan(name="Galería", rows=11, seats=80, prefix="GAL", aisles_after=(16, 32, 48, 64), level=3),
     ),
     prices={
         "Cancha VIP": 85_000,

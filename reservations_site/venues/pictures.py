@@ -1,5 +1,6 @@
 """The picture of a plan or of an event's seats, ready for the SVG template."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
@@ -7,6 +8,7 @@ from typing import NamedTuple
 
 MARGIN = 2.5
 STAGE_DEPTH = 4.0
+NAME_BEFORE = 1.1
 
 
 class Spot(NamedTuple):
@@ -29,6 +31,7 @@ class Mark:
     text: str
     x: str
     y: str
+    turn: str = "0"
 
 
 @dataclass(frozen=True)
@@ -68,13 +71,11 @@ def draw(spots: Iterable[Spot]) -> Picture | None:
             seats = list(row)
             rows.append(_mark(seats[0].row, seats[0].x - 1.05, seats[0].y + 0.25))
             if rank == 0:
-                front = seats[len(seats) // 2]
-                x = (seats[(len(seats) - 1) // 2].x + front.x) / 2
-                sections.append(_mark(name, x, front.y - 0.95))
+                sections.append(_before(name, seats))
     box = (left - MARGIN, top - STAGE_DEPTH - 1, right - left + 2 * MARGIN, bottom - top + STAGE_DEPTH + 1 + MARGIN)
     return Picture(
         view_box=" ".join(f"{number:.2f}" for number in box),
-        width=round(box[2] * 18),
+        width=round(box[2] * 34),
         stage_x=f"{middle - stage_width / 2:.2f}",
         stage_y=f"{top - STAGE_DEPTH:.2f}",
         stage_width=f"{stage_width:.2f}",
@@ -82,6 +83,16 @@ def draw(spots: Iterable[Spot]) -> Picture | None:
         sections=sections,
         rows=rows,
     )
+
+
+def _before(name: str, row: list[Spot]) -> Mark:
+    """The section's name in front of its first row, turned as that row is."""
+    left, right = row[(len(row) - 1) // 2], row[len(row) // 2]
+    x, y = (left.x + right.x) / 2, (left.y + right.y) / 2
+    slope = math.atan2(row[-1].y - row[0].y, max(0.01, row[-1].x - row[0].x))
+    # Towards the stage, at a right angle to the row.
+    x, y = x + NAME_BEFORE * math.sin(slope), y - NAME_BEFORE * math.cos(slope)
+    return Mark(name, f"{x:.2f}", f"{y:.2f}", f"{math.degrees(slope):.1f}")
 
 
 def _mark(text: str, x: float, y: float) -> Mark:

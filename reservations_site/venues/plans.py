@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 LARGEST_SECTION = 5000
 GAP_BETWEEN_SECTIONS = 2
 # The flattest arc that still looks like one: its radius at the stage, in widths of the widest level.
-ROUNDNESS = 0.75
+ROUNDNESS = 1.3
 
 
 class PlanError(ValueError):
@@ -133,7 +133,7 @@ class Layout:
     @staticmethod
     def _bent(seats: Sequence[PlacedSeat]) -> list[PlacedSeat]:
         """Rows as arcs round the stage: a seat keeps its distance along the row and its depth."""
-        radius = max(8.0, ROUNDNESS * 2 * max(abs(seat.x) for seat in seats))
+        radius = max(12.0, ROUNDNESS * 2 * max(abs(seat.x) for seat in seats))
         bent = []
         for seat in seats:
             angle = seat.x / (radius + seat.y)

@@ -8,10 +8,14 @@ document.addEventListener("DOMContentLoaded", () => {
   const field = document.querySelector("[name=labels]");
   const chosen = new Set();
 
-  const write = () => {
-    field.value = seats.filter((seat) => chosen.has(seat)).map((seat) => seat.dataset.label).join(", ");
+  const count = () => {
     document.querySelector(".tf-chosen").textContent = chosen.size ? `(${chosen.size})` : "";
     document.getElementById("tf-clear").hidden = chosen.size === 0;
+    document.querySelector(".tf-block").classList.toggle("tf-sticky", chosen.size > 0);
+  };
+  const write = () => {
+    field.value = seats.filter((seat) => chosen.has(seat)).map((seat) => seat.dataset.label).join(", ");
+    count();
   };
   const choose = (seat, on) => {
     seat.classList.toggle("tf-on", on);
@@ -21,8 +25,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const read = () => {
     const wanted = new Set(field.value.toUpperCase().split(/[\s,;]+/));
     for (const seat of seats) choose(seat, wanted.has(seat.dataset.label.toUpperCase()));
-    document.querySelector(".tf-chosen").textContent = chosen.size ? `(${chosen.size})` : "";
-    document.getElementById("tf-clear").hidden = chosen.size === 0;
+    count();
   };
 
   if (field && "selectable" in svg.dataset) {
