@@ -95,6 +95,8 @@ def start() -> Iterator[Callable[[Program], Program]]:
     yield keep
     for program in reversed(started):
         program.stop()
+        # Shown by pytest when the test has failed.
+        print("\n".join([" ".join(program.arguments), *program.lines[-40:]]))
 
 
 @pytest.fixture

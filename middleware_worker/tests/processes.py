@@ -15,6 +15,7 @@ class Program:
     """A started program. Its lines are kept; `wait_for` returns at the first that holds the words."""
 
     def __init__(self, *arguments: str, env: dict[str, str]) -> None:
+        self.arguments = arguments
         self.lines: list[str] = []
         self._changed = threading.Condition()
         self.process = subprocess.Popen(

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 from django.utils import timezone
+from kombu.transport.filesystem import Transport
 
 from middleware_worker.contract.messages import Answer
 from middleware_worker.outbox import locks, relay, services
@@ -175,6 +176,7 @@ def test_the_relay_outlives_a_lost_broker_and_stops_when_told(publisher: Recorde
 
 def test_the_embedded_broker_carries_what_the_relay_publishes(settings: Any, tmp_path: Path) -> None:
     settings.BROKER_URL, settings.BROKER_FOLDER = "filesystem://", str(tmp_path)
+    Transport.global_state.clear()  # what kombu remembers of another test's folder
     rows = add(3)
     relay.run_once(relay.CeleryPublisher())
     (file,) = (tmp_path / "queues").iterdir()
