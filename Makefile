@@ -20,7 +20,7 @@ demo-reset: ## throw the demo's data away and start it anew
 
 test: ## all tests, on real servers of their own (SUITE=billing_site: one suite; ARGS="-k word" for pytest)
 	@$(PYTHON) deploy/local/install.py dev
-	@exec $(BIN)/python -m deploy.local.check $(SUITE) --pytest='$(ARGS)'
+	@exec $(BIN)/python -m deploy.local.check $(SUITE)
 
 lint: ## style, types and the walls between the programs
 	@$(PYTHON) deploy/local/install.py dev

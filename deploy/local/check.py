@@ -203,9 +203,8 @@ def _report(outcomes: Sequence[Outcome]) -> int:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make test", description="Runs the tests on real servers.")
     parser.add_argument("suite", nargs="*", help="only these: " + ", ".join(suite.name for suite in SUITES))
-    parser.add_argument("--pytest", default="", help="more arguments for pytest, as one text")
     options = parser.parse_args()
-    options.pytest = shlex.split(options.pytest)
+    options.pytest = shlex.split(os.environ.get("ARGS", ""))
     if unknown := set(options.suite) - {suite.name for suite in SUITES}:
         parser.error(f"no suite named {', '.join(sorted(unknown))}")
     return options
