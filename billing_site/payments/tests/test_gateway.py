@@ -64,12 +64,11 @@ def alive(request: pytest.FixtureRequest) -> Callable[[], None]:
     """Starts the process again if it has died."""
 
     def again() -> None:
-        if "process" in request.fixturenames or "any_gateway" in request.fixturenames:
-            if request.node.callspec.params.get("any_gateway") == "process":
-                found: Process = request.getfixturevalue("process")
-                found.running.communicate(timeout=10)
-                assert found.running.returncode == simulator.DIED
-                found.start()
+        if request.node.callspec.params.get("any_gateway") == "process":
+            found: Process = request.getfixturevalue("process")
+            found.running.communicate(timeout=10)
+            assert found.running.returncode == simulator.DIED
+            found.start()
 
     return again
 
@@ -180,8 +179,7 @@ def test_a_wrong_key_is_unknown_and_charges_nothing(process: Process, settings: 
     name = reference()
     settings.GATEWAY_KEY = "another"
     assert (
-        SimulatedGateway().charge(reference=name, amount=5000, card=Card(simulator.APPROVES)).outcome
-        == Outcome.UNKNOWN
+        SimulatedGateway().charge(reference=name, amount=5000, card=Card(simulator.APPROVES)).outcome == Outcome.UNKNOWN
     )
     settings.GATEWAY_KEY = KEY
     assert SimulatedGateway().lookup(reference=name).outcome == Outcome.NOT_FOUND

@@ -60,12 +60,15 @@ def without_locks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         # BEGIN IMMEDIATE is a lock that cannot be taken out.
         yield
         return
-    both = threading.Barrier(2)
+    both, waited = threading.Barrier(2), set()
     read = locks.ticket_with_order
 
     def read_and_wait(external_id: str) -> Any:
         found = read(external_id)
-        both.wait(timeout=10)
+        # Once each: a transaction that is run again after a deadlock does not find the other there any more.
+        if threading.get_ident() not in waited:
+            waited.add(threading.get_ident())
+            both.wait(timeout=10)
         return found
 
     monkeypatch.setattr(QuerySet, "select_for_update", lambda self, **_: self)
@@ -109,7 +112,7 @@ def test_the_second_gate_is_refused_when_two_scan_the_same_ticket(gateway: FakeG
 def test_the_database_has_the_last_word_even_without_the_lock(gateway: FakeGateway, without_locks: None) -> None:
     ticket = paid_ticket()
     results = at_once(lambda: check_in(ticket, "1"), lambda: check_in(ticket, "2"))
-    assert [isinstance(result, Ticket) for result in results].count(True) == 1, results
+    assert sorted(type(result).__name__ for result in results) == ["CheckInRefused", "Ticket"], results
     assert Admission.objects.filter(ticket=ticket).count() == 1
 
 
@@ -177,9 +180,7 @@ def test_the_same_reservation_carried_by_four_at_once_arrives_once() -> None:
 def test_a_reservation_and_its_expiry_that_cross_end_the_same_way() -> None:
     for _ in range(30):
         message = create_message(2)
-        created, expired = at_once(
-            lambda m=message: receive([m])[0], lambda m=message: receive([expire_message(m)])[0]
-        )
+        created, expired = at_once(lambda m=message: receive([m])[0], lambda m=message: receive([expire_message(m)])[0])
         assert (created.result, expired.result) == ("done", "done")
         assert {state.status for state in expired.tickets} == {"EXPIRED"}
         (again,) = receive([message])
