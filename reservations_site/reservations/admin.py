@@ -1,6 +1,5 @@
 """Reservations: found by whatever a customer can tell, with their history; cancelled by asking billing."""
 
-import json
 from typing import Any
 
 from django.contrib import admin, messages
@@ -123,13 +122,22 @@ def action_name(action: str) -> str:
 
 
 def detail_text(detail: dict[str, Any]) -> str:
-    """The detail of an entry on one line."""
+    """The detail of an entry on one line; what is for programs only is left out."""
+    names = {
+        "seat": _("asiento"),
+        "seats": _("asientos"),
+        "status": _("estado"),
+        "ticket": _("boleto"),
+        "reason": _("motivo"),
+        "note": _("nota"),
+        "fields": _("campos"),
+        "venue": _("recinto"),
+        "sections": _("sectores"),
+    }
     parts = []
-    for key, value in detail.items():
-        if value in ("", [], None):
-            continue
-        text = ", ".join(map(str, value)) if isinstance(value, list) else value
-        parts.append(f"{key}: {text if isinstance(text, str) else json.dumps(text, ensure_ascii=False)}")
+    for key, name in names.items():
+        if (value := detail.get(key)) not in ("", [], None):
+            parts.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
     return " · ".join(parts) or "—"
 
 
@@ -196,7 +204,8 @@ class ReservationAdmin(ReadOnlyAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        may = {"may_cancel": self.has_cancel_permission(request)}
+        unpaid = Line.objects.filter(reservation_id=object_id, status=Line.Status.HELD)
+        may = {"may_cancel": self.has_cancel_permission(request) and unpaid.exists()}
         return super().change_view(request, object_id, form_url, {**(extra_context or {}), **may})
 
     def cancel_view(self, request: HttpRequest, pk: int) -> HttpResponse:

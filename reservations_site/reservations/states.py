@@ -76,7 +76,9 @@ def apply_ticket_states(states: Iterable[TicketState]) -> set[str]:
     seat_ids = {seat for _ticket, _reservation, seat in about}
     locks.seats(seat_ids)
     # Read again: before the locks they may have been in other hands.
-    lines = {line.ticket_id: line for line in Line.objects.filter(ticket_id__in=ids).select_related("reservation")}
+    lines = {
+        line.ticket_id: line for line in Line.objects.filter(ticket_id__in=ids).select_related("reservation", "seat")
+    }
     live = dict(Line.objects.filter(seat_id__in=seat_ids, status__in=Line.LIVE).values_list("seat_id", "id"))
     changes = Changes(live)
     for state in sorted(by_ticket, key=lambda state: state.version):
@@ -107,6 +109,7 @@ def _write(changes: Changes) -> None:
             action=action,
             event_id=line.reservation.event_id,
             reservation_id=line.reservation_id,
+            seat=line.seat.label,
             ticket=line.ticket_id,
             status=state.status,
             version=[state.generation, state.n],

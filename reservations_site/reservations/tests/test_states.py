@@ -117,7 +117,7 @@ def test_each_change_leaves_who_did_it(ticket: str) -> None:
     tell(ticket, "REFUNDED", 3)
     entries = AuditEntry.objects.filter(by="billing").order_by("id")
     assert [entry.action for entry in entries] == ["confirmed", "released"]
-    assert entries[0].detail == {"ticket": ticket, "status": "PAID", "version": [1, 1]}
+    assert entries[0].detail == {"seat": "A-1", "ticket": ticket, "status": "PAID", "version": [1, 1]}
 
 
 def test_one_bad_message_spoils_no_other(event: Event, ticket: str) -> None:
