@@ -101,3 +101,4 @@ def test_no_server_outlives_a_program_that_was_killed(tmp_path):
         parent.send_signal(signal.SIGKILL)
 
     assert leash.wait_gone(running, 10)
+    Servers.discard(tmp_path)
