@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal_site.accounts import session
 from portal_site.accounts.forms import ClaimForm, ForgotForm, LoginForm, NewPasswordForm, RegisterForm
-from portal_site.checkout.forms import new_nonce, nonce_of
+from portal_site.checkout.forms import focus_first_error, new_nonce, nonce_of
 from portal_site.checkout.ticket_cards import TicketCard
 from portal_site.clients.billing import billing
 from portal_site.clients.calls import Refused, SignedOut, Unavailable, Visitor
@@ -27,6 +27,8 @@ def _form_page(
 ) -> HttpResponse:
     if form.errors and status == 200:
         status = 400
+    if form.is_bound:
+        focus_first_error(form)
     context |= {"form": form, "nonce": nonce_of(request.POST) if request.method == "POST" else new_nonce()}
     return render(request, f"portal/accounts/{template}.html", context, status=status)
 

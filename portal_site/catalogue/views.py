@@ -13,7 +13,7 @@ from portal_site.accounts import session
 from portal_site.catalogue import selectors
 from portal_site.catalogue.seat_map import seat_map
 from portal_site.checkout import services
-from portal_site.checkout.forms import BuyerForm, Choice, new_nonce
+from portal_site.checkout.forms import BuyerForm, Choice, focus_first_error, new_nonce
 from portal_site.clients.calls import Refused, Unavailable, Visitor
 from portal_site.clients.reservations import Event, SeatPlan, reservations
 
@@ -50,6 +50,7 @@ def event_page(request: HttpRequest, event_id: int) -> HttpResponse:
     choice, buyer = Choice.from_post(request.POST), BuyerForm(request.POST)
     problem = choice.problem(limit=settings.MAX_SEATS)
     if not buyer.is_valid() or problem:
+        focus_first_error(buyer)
         return _event_page(request, found, choice, buyer, problem=problem, status=400)
     try:
         reservation = services.reserve_seats(

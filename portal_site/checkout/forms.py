@@ -43,6 +43,14 @@ def as_stored(typed: str) -> str:
     return f"TF-{letters[:4]}-{letters[4:8]}-{letters[8:]}"
 
 
+def focus_first_error(form: forms.Form) -> None:
+    """The page opens at the first field that is wrong, also on a telephone and without JavaScript."""
+    for name in form.fields:
+        if name in form.errors:
+            form.fields[name].widget.attrs["autofocus"] = True
+            return
+
+
 class RutField(forms.CharField):
     """A RUT with its check digit, dots and dash or not; cleans to the number."""
 

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from portal_site.checkout import guessing
 from portal_site.checkout.cards import TEST_CARDS
-from portal_site.checkout.forms import CardForm, CodeForm, new_nonce, nonce_of
+from portal_site.checkout.forms import CardForm, CodeForm, focus_first_error, new_nonce, nonce_of
 from portal_site.checkout.orders import OrderView, order_view
 from portal_site.checkout.ticket_cards import TicketCard
 from portal_site.clients.billing import billing
@@ -65,6 +65,8 @@ def order_page(request: HttpRequest, code: str) -> HttpResponse:
 
 
 def _order_page(request: HttpRequest, order: OrderView, card: CardForm, *, status: int = 200) -> HttpResponse:
+    if card.is_bound:
+        focus_first_error(card)
     context: dict[str, Any] = {
         "order": order,
         "tickets": [TicketCard.of_order(order, ticket) for ticket in order.tickets],

@@ -114,6 +114,11 @@ def test_a_wrong_rut_is_named_and_nothing_is_reserved(client: Client, sites: Sit
     html = response.content.decode()
     assert response.status_code == 400
     assert "Este RUT no es válido" in html
+    field = re.search(r'<input[^>]*name="rut"[^>]*>', html)
+    assert field
+    assert "autofocus" in field[0]
+    assert 'aria-invalid="true"' in field[0]
+    assert "id_rut_error" in field[0]
     assert not sites.reservations
     seat = re.search(r'<input[^>]*value="10001"[^>]*>', html)
     assert seat

@@ -106,6 +106,7 @@
     box.scrollTo(x * map.offsetWidth - box.clientWidth / 2, y * map.offsetHeight - box.clientHeight / 2);
     place = null;
   }
+  document.getElementById("summary").hidden = false;
   const tools = form.querySelector(".zoom");
   tools.hidden = false;
   tools.addEventListener("click", (event) => {
