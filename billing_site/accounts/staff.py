@@ -64,5 +64,8 @@ def save_person(*, person: Person, changed: list[str], by: str) -> None:
     """Writes what a superuser changed of a person, with its audit row."""
     if person.is_staff and person.registered_at is None:
         person.registered_at = timezone.now()
+    if "email" in changed:
+        # Nobody has shown yet that the new address is theirs, and an address proves claims.
+        person.email_confirmed_at = None
     person.save()
     audit.record("person.changed", by=by, person=person, detail={"fields": changed})

@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from billing_site.desk import ReadOnlyAdmin, badge, may_act
 from billing_site.documents import services
-from billing_site.documents.mails import KINDS
+from billing_site.documents.mails import subject_of
 from billing_site.documents.models import Document, Mail
 
 MAIL_TONES = {"due": "wait", "sending": "wait", "sent": "good", "failed": "bad", "obsolete": "off"}
@@ -69,8 +69,7 @@ class MailAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("asunto"), ordering="kind")
     def subject(self, mail: Mail) -> str:
-        kind = KINDS.get(mail.kind)
-        return str(kind.subject) % {"event": mail.order.event if mail.order else ""} if kind else mail.kind
+        return subject_of(mail)
 
     @admin.display(description=_("estado"), ordering="status")
     def state(self, mail: Mail) -> SafeString:

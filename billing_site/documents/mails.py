@@ -74,7 +74,7 @@ def compose(mail: Mail) -> EmailMultiAlternatives | None:
         if mail.kind == "ticket_refunded":
             ticket = Ticket.objects.get(pk=mail.context["ticket"])
             values |= {"ticket": _about_ticket(ticket)}
-        values["subject"] = " ".join((str(kind.subject) % {"event": values.get("event", "")}).split())
+        values["subject"] = subject_of(mail)
         message = EmailMultiAlternatives(
             subject=values["subject"],
             body=render_to_string(f"mail/{mail.kind}.txt", values).strip() + "\n",
@@ -85,6 +85,13 @@ def compose(mail: Mail) -> EmailMultiAlternatives | None:
         for name, content in pdfs:
             message.attach(name, content, "application/pdf")
         return message
+
+
+def subject_of(mail: Mail) -> str:
+    """The mail's subject in the active language; its kind when that is not known any more."""
+    kind = KINDS.get(mail.kind)
+    subject = str(kind.subject) % {"event": mail.order.event if mail.order else ""} if kind else mail.kind
+    return " ".join(subject.split())
 
 
 def message_id(key: str) -> str:

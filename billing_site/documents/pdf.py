@@ -106,7 +106,8 @@ def _header(canvas: Canvas, ticket: Ticket) -> None:
         event = fit(ticket.event, font=BOLD, width=width - 14 * mm, sizes=(24, 15), lines=2)
     y = CARD_TOP - 20 * mm - event.size
     _lines(canvas, left, y, event, BOLD, white)
-    when = wording.day(order.starts_at).capitalize() if order.starts_at else _("Fecha según el organizador")
+    when = wording.day(order.starts_at) if order.starts_at else _("Fecha según el organizador")
+    when = when[:1].upper() + when[1:]
     clock = _("%s h") % wording.clock(order.starts_at) if order.starts_at else ""
     base = CARD_TOP - HEADER_HEIGHT + 10 * mm
     label_y = base + 5.6 * mm

@@ -19,7 +19,7 @@ from billing_site.payments.sums import Line, sums
 from billing_site.tickets.models import Order
 
 LONGEST = 92  # days
-CHART_WIDTH, CHART_HEIGHT, BASELINE, LEFT = 720, 220, 186, 64
+CHART_WIDTH, CHART_HEIGHT, BASELINE, LEFT = 720, 220, 186, 84
 
 
 class SumsForm(forms.Form):

@@ -6,7 +6,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from billing_site.documents import wording
-from billing_site.documents.models import Mail
+from billing_site.documents.mails import ADMITTED, subject_of
 from billing_site.payments.models import Refund
 from billing_site.tickets.models import AuditEntry, Order, Ticket
 
@@ -76,7 +76,7 @@ def order_history(order: Order) -> dict[str, Any]:
                 "price": wording.pesos(ticket.price),
                 "tone": TONES[Ticket.Status(ticket.status)],
                 "admission": getattr(ticket, "admission", None),
-                "document": getattr(ticket, "document", None),
+                "document": getattr(ticket, "document", None) if ticket.status in ADMITTED else None,
             }
             for ticket in tickets
         ],
@@ -86,6 +86,6 @@ def order_history(order: Order) -> dict[str, Any]:
             (refund, wording.pesos(refund.amount), places.get(refund.ticket_id or 0, ""))
             for refund in Refund.objects.filter(attempt__order=order).order_by("created_at")
         ],
-        "mails": Mail.objects.filter(order=order).order_by("created_at"),
+        "mails": [(mail, subject_of(mail)) for mail in order.mails.order_by("created_at")],
         "story": [Event(entry, action_label(entry.action), places.get(entry.ticket_id or 0, "")) for entry in entries],
     }

@@ -134,3 +134,13 @@ def test_nobody_but_a_superuser_writes_roles_or_passwords(staff: Any, make_perso
     assert client.post(f"{PEOPLE}{boss.pk}/change/", {"full_name": "x"}).status_code == 403
     assert client.get(f"{PEOPLE}{boss.pk}/password/").status_code == 403
     assert client.get(f"{PEOPLE}add/").status_code == 403
+
+
+def test_an_address_that_staff_typed_is_not_a_confirmed_one(staff: Any, make_person: Any) -> None:
+    customer = make_person(9_999_999, email="old@example.cl")
+    form = {"full_name": "Ana", "email": "new@example.cl", "is_active": "on"}
+    response = staff(is_superuser=True).post(f"{PEOPLE}{customer.pk}/change/", form)
+    assert response.status_code == 302
+    customer.refresh_from_db()
+    assert (customer.email, customer.email_confirmed_at) == ("new@example.cl", None)
+    assert AuditEntry.objects.get(action="person.changed").detail == {"fields": ["full_name", "email"]}
