@@ -50,7 +50,7 @@ KINDS: dict[str, Kind] = {
         lambda mail: f"/cuenta/confirmar/{quote(mail.context['token'], safe='')}",
         ("token",),
     ),
-    "already_registered": Kind(_("Ya tienes una cuenta en TicketFlow"), lambda mail: "/cuenta/ingresar"),
+    "already_registered": Kind(_("Ya tienes una cuenta en TicketFlow"), lambda mail: "/cuenta/entrar"),
     "password_reset": Kind(
         _("Elige una contraseña nueva en TicketFlow"),
         lambda mail: f"/cuenta/clave/{quote(mail.context['token'], safe='')}",
