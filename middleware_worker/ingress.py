@@ -167,6 +167,7 @@ def main() -> None:
     """Until SIGTERM or Ctrl-C."""
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=os.environ.get("LOG_LEVEL") or "INFO", format=form)
+    logging.getLogger("amqp").setLevel(logging.WARNING)  # a line a heartbeat
     found = environment.read()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

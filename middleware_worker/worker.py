@@ -58,6 +58,9 @@ def _log_lines(loglevel: int = logging.INFO, **_kwargs: Any) -> None:
     level = os.environ.get("LOG_LEVEL", "") or loglevel
     form = "%(asctime)s %(levelname)s %(name)s: %(message)s"
     logging.basicConfig(stream=sys.stderr, level=level, format=form)
+    # One line a batch is ours; "received" and "succeeded" around it say nothing more.
+    for name in ("celery.worker.strategy", "celery.app.trace", "amqp"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 @signals.worker_shutting_down.connect

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from amqp.exceptions import NotFound
-from kombu import Connection
+from kombu import Connection, pools
 
 from middleware_worker import broker
 from middleware_worker.tests.processes import Program
@@ -30,6 +30,8 @@ def rabbit(broker_url: str) -> Iterator["Rabbit"]:
     with broker.connection(broker_url) as connection:
         found = Rabbit(connection)
         found.clear()
+        # Pooled connections of earlier tests remember having declared what is gone now.
+        pools.reset()
         yield found
 
 
