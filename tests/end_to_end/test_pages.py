@@ -127,7 +127,7 @@ def test_a_buyer_refunds_a_ticket(world: World, page: Page) -> None:
     pay(page)
     status_is(page, "paid")
     page.locator("[data-refund]").first.click()
-    page.locator("#confirm-refund").click()
+    page.locator("#refund").click()
     expect(page.locator("[data-ticket-status=REFUNDED]").first).to_be_visible(timeout=DEADLINE)
     world.seat_is(event, seat, "available")
     world.at_rest()
@@ -179,10 +179,10 @@ def test_billing_is_down_seats_are_taken_and_the_ticket_is_in_preparation(world:
 def test_reservations_is_down_and_the_last_known_events_are_shown(world: World, page: Page) -> None:
     world.make_event(seats=1)
     page.goto(world.stack.url("portal", "/"))
-    names = page.locator("[data-event]").all_inner_texts()
+    names = page.locator("[data-event-id]").all_inner_texts()
     with world.without("reservations"):
         page.goto(world.stack.url("portal", "/"))
-        assert page.locator("[data-event]").count() == len(names) > 0
+        assert page.locator("[data-event-id]").count() == len(names) > 0
         expect(page.get_by_role("status").or_(page.get_by_role("alert")).first).to_be_visible()
 
 
@@ -199,7 +199,7 @@ def test_a_buyer_registers_confirms_logs_in_and_sees_the_ticket(world: World, pa
     page.locator("[name=password]").first.fill("una-clave-larga-7")
     for again in page.locator("[name=password2]").all():
         again.fill("una-clave-larga-7")
-    page.locator("main button[type=submit]").first.click()
+    page.locator("#register").click()
 
     def link() -> str | None:
         for path in Path(world.stack.environments.mail).glob("*"):
@@ -210,31 +210,35 @@ def test_a_buyer_registers_confirms_logs_in_and_sees_the_ticket(world: World, pa
         return None
 
     page.goto(world.stack.url("portal", until("the confirmation mail", link)))
-    for confirm in page.locator("main form button[type=submit]").all()[:1]:
-        confirm.click()
+    page.locator("#confirm").click()
+    page.wait_for_load_state()
     page.goto(world.stack.url("portal", "/mis-boletos"))
     if "/entrar" in page.url:
-        page.locator("[name=identifier]").fill(address)
+        page.locator("[name=who]").fill(address)
         page.locator("[name=password]").fill("una-clave-larga-7")
-        page.locator("main button[type=submit]").first.click()
+        page.locator("#login").click()
+        page.wait_for_load_state()
         page.goto(world.stack.url("portal", "/mis-boletos"))
     expect(page.locator("[data-ticket-id]").first).to_be_visible()
     does_not_scroll_sideways(page)
 
 
 def test_staff_check_in_at_the_desk_says_in_and_then_already_used(world: World, page: Page) -> None:
-    _event, (seat,) = world.make_event(seats=1)
+    event, (seat,) = world.make_event(seats=1)
     ticket = world.paid(seat)["tickets"][0]["external_id"]
     page.goto(world.stack.url("billing", "/admin/check-in/"))
     page.locator("[name=username]").fill(STAFF_RUT)
     page.locator("[name=password]").fill(STAFF_PASSWORD)
     page.locator("[type=submit]").first.click()
     page.goto(world.stack.url("billing", "/admin/check-in/"))
-    page.locator("[name=code]").fill(ticket)
-    page.keyboard.press("Enter")
-    expect(page.locator("[data-result=in]")).to_be_visible()
-    does_not_scroll_sideways(page)
-    page.locator("[name=code]").fill(ticket)
-    page.keyboard.press("Enter")
-    expect(page.locator("[data-result=already_used]")).to_be_visible()
+    where = page.locator("[name=event]")
+    if not where.is_visible():
+        page.locator(".gate-where summary").click()
+    where.select_option(f"id:{event}")
+    page.locator("[name=gate]").fill("Norte")
+    for answer in ("in", "already_used"):
+        page.locator("[name=text]").fill(ticket)
+        page.keyboard.press("Enter")
+        expect(page.locator(f"[data-answer={answer}]")).to_be_visible()
+        does_not_scroll_sideways(page)
     world.at_rest()
