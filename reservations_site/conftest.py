@@ -6,10 +6,16 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.test import Client
+from hypothesis import settings as hypothesis_settings
 
 from middleware_worker.contract.credentials import issue
 from reservations_site.events.models import Event
 from reservations_site.events.tests.factories import make_event
+
+
+# A busy machine is slow; that is no failure.
+hypothesis_settings.register_profile("site", deadline=None)
+hypothesis_settings.load_profile("site")
 
 
 def pytest_configure(config: pytest.Config) -> None:

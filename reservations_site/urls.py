@@ -16,6 +16,7 @@ handler500 = "middleware_worker.contract.drf.server_error"
 
 # The pages of this admin are wide; the way back is in the breadcrumbs.
 admin.site.enable_nav_sidebar = False
+admin.site.site_url = None
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),

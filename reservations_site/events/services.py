@@ -29,6 +29,8 @@ def copy_plan(*, event: Event, prices: Mapping[str, int], by: str) -> int:
         raise Refused(_("El recinto no tiene plano todavía"))
     if missing := [section.name for section in sections if section.name not in prices]:
         raise Refused(_("Falta el precio de: %s") % ", ".join(missing))
+    # Whoever is reserving one of them just now goes first, and is seen by the next line.
+    locks.seats(Seat.objects.filter(event=event).values_list("id", flat=True))
     if Line.objects.filter(seat__event=event).exists():
         raise Refused(_("El evento ya tiene reservas: sus asientos no se pueden reemplazar"))
     EventSection.objects.filter(event=event).delete()

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from django.utils import timezone
 
-from middleware_worker.contract.messages import TicketState
+from middleware_worker.contract.messages import OUR_PREFIX, TicketState
 from middleware_worker.outbox.transactions import retrying
 from reservations_site.events.models import Seat
 from reservations_site.reservations import audit, locks
@@ -70,8 +70,12 @@ def apply_ticket_states(states: Iterable[TicketState]) -> set[str]:
         return set()
     ids = {state.id for state in by_ticket}
     about = list(Line.objects.filter(ticket_id__in=ids).values_list("ticket_id", "reservation_id", "seat_id"))
-    if unknown := ids - {ticket for ticket, _reservation, _seat in about}:
-        log.info("tickets of others, passed over: %s", ", ".join(sorted(unknown)[:20]))
+    unknown = ids - {ticket for ticket, _reservation, _seat in about}
+    if others := sorted(ticket for ticket in unknown if not ticket.startswith(OUR_PREFIX)):
+        log.info("tickets of outside sellers, passed over: %s", ", ".join(others[:20]))
+    if lost := sorted(ticket for ticket in unknown if ticket.startswith(OUR_PREFIX)):
+        # Only a restored backup can have forgotten them.
+        log.error("tickets of ours that this database does not know: %s", ", ".join(lost[:20]))
     locks.reservations({reservation for _ticket, reservation, _seat in about})
     seat_ids = {seat for _ticket, _reservation, seat in about}
     locks.seats(seat_ids)

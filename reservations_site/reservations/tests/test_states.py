@@ -111,6 +111,13 @@ def test_tickets_of_outside_sellers_are_passed_over(ticket: str, caplog: pytest.
     assert apply_ticket_states([]) == set()
 
 
+def test_a_ticket_of_ours_that_is_not_known_is_an_error_in_the_log(
+    ticket: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert tell("TF-forgotten", "PAID", 1) == set()
+    assert [record.levelname for record in caplog.records if "TF-forgotten" in record.message] == ["ERROR"]
+
+
 def test_each_change_leaves_who_did_it(ticket: str) -> None:
     tell(ticket, "PAID", 1)
     tell(ticket, "USED", 2)

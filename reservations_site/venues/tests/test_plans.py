@@ -33,7 +33,7 @@ def plans(draw: st.DrawFn) -> list[SectionPlan]:
 
 
 @given(plans(), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_two_seats_share_a_name_or_stand_in_each_other(sections: list[SectionPlan], curved: bool) -> None:
     seats = Layout(sections, curved=curved).seats()
     assert len(seats) == sum(section.rows * section.seats for section in sections)
@@ -43,7 +43,6 @@ def test_no_two_seats_share_a_name_or_stand_in_each_other(sections: list[Section
 
 
 @given(plans())
-@settings(deadline=None)
 def test_only_an_aisle_parts_neighbours(sections: list[SectionPlan]) -> None:
     for a, b in pairwise(Layout(sections, curved=False).seats()):
         if a[0] == b[0] and a.row == b.row:
