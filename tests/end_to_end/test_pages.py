@@ -179,11 +179,14 @@ def test_billing_is_down_seats_are_taken_and_the_ticket_is_in_preparation(world:
 def test_reservations_is_down_and_the_last_known_events_are_shown(world: World, page: Page) -> None:
     world.make_event(seats=1)
     page.goto(world.stack.url("portal", "/"))
-    names = page.locator("[data-event-id]").all_inner_texts()
+    known = set(page.locator("[data-event-id] h3").all_inner_texts())
     with world.without("reservations"):
         page.goto(world.stack.url("portal", "/"))
-        assert page.locator("[data-event-id]").count() == len(names) > 0
-        expect(page.get_by_role("status").or_(page.get_by_role("alert")).first).to_be_visible()
+        shown = set(page.locator("[data-event-id] h3").all_inner_texts())
+        # The newest may be missing: the portal keeps a copy every few seconds.
+        assert shown
+        assert shown <= known
+        expect(page.locator("[data-stale]")).to_be_visible()
 
 
 def test_a_buyer_registers_confirms_logs_in_and_sees_the_ticket(world: World, page: Page) -> None:
