@@ -12,7 +12,6 @@ from middleware_worker.contract.credentials import issue
 from reservations_site.events.models import Event
 from reservations_site.events.tests.factories import make_event
 
-
 # A busy machine is slow; that is no failure.
 hypothesis_settings.register_profile("site", deadline=None)
 hypothesis_settings.load_profile("site")

@@ -9,7 +9,6 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
-from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -20,6 +19,15 @@ from reservations_site.events.forms import ReasonForm
 from reservations_site.reservations.endings import ask_to_end
 from reservations_site.reservations.models import AuditEntry, Line, Reservation
 from reservations_site.reservations.selectors import Booking, searched_rut, typed_code
+from reservations_site.reservations.words import (
+    action_name,
+    action_names,
+    detail_text,
+    moment,
+    pesos,
+    reason_name,
+    ticket_status_name,
+)
 from reservations_site.staff import ReadOnlyAdmin, ReadOnlyInline, actor
 
 LABELS = {
@@ -34,10 +42,6 @@ LABELS = {
 def badge(status: str) -> str:
     text, kind = LABELS[status]
     return format_html('<span class="tf-badge tf-badge-{}">{}</span>', kind, text)
-
-
-def pesos(amount: Any) -> str:
-    return "$" + f"{int(amount or 0):,}".replace(",", ".")
 
 
 class StatusFilter(admin.SimpleListFilter):
@@ -63,10 +67,21 @@ class StatusFilter(admin.SimpleListFilter):
         return queryset
 
 
+class ActionFilter(admin.SimpleListFilter):
+    title = gettext_lazy("qué")
+    parameter_name = "action"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(action_names().items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(action=self.value()) if self.value() else queryset
+
+
 class LineInline(ReadOnlyInline):
     model = Line
-    fields = ["seat", "section", "price_shown", "status", "ticket", "ticket_status", "changed_at"]
-    readonly_fields = ["section", "price_shown", "ticket"]
+    fields = ["seat", "section", "price_shown", "status", "ticket", "ticket_state", "changed"]
+    readonly_fields = ["section", "price_shown", "ticket", "ticket_state", "changed"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("seat__section")
@@ -83,12 +98,24 @@ class LineInline(ReadOnlyInline):
     def ticket(self, line: Line) -> str:
         return format_html('<span class="tf-mono">{}</span>', line.ticket_id)
 
+    @admin.display(description=gettext_lazy("estado del boleto"))
+    def ticket_state(self, line: Line) -> str:
+        return ticket_status_name(line.ticket_status)
+
+    @admin.display(description=gettext_lazy("cambió"))
+    def changed(self, line: Line) -> str:
+        return moment(line.changed_at)
+
 
 class AuditInline(ReadOnlyInline):
     model = AuditEntry
-    fields = ["at", "by", "what", "details"]
-    readonly_fields = ["what", "details"]
+    fields = ["when", "by", "what", "details"]
+    readonly_fields = ["when", "what", "details"]
     verbose_name_plural = gettext_lazy("historia")
+
+    @admin.display(description=gettext_lazy("cuándo"))
+    def when(self, entry: AuditEntry) -> str:
+        return moment(entry.at)
 
     @admin.display(description=gettext_lazy("qué"))
     def what(self, entry: AuditEntry) -> str:
@@ -99,51 +126,9 @@ class AuditInline(ReadOnlyInline):
         return detail_text(entry.detail)
 
 
-def action_name(action: str) -> str:
-    """What was done, in the reader's language."""
-    names = {
-        "reserved": _("reservó"),
-        "asked_to_end": _("pidió terminarla"),
-        "confirmed": _("pagada"),
-        "released": _("liberada"),
-        "seat_conflict": _("conflicto de asiento"),
-        "seats_blocked": _("bloqueó asientos"),
-        "seats_unblocked": _("desbloqueó asientos"),
-        "plan_built": _("armó el plano"),
-        "plan_copied": _("copió el plano"),
-        "event_added": _("creó el evento"),
-        "event_changed": _("cambió el evento"),
-        "event_cancelled": _("canceló el evento"),
-        "venue_added": _("creó el recinto"),
-        "venue_changed": _("cambió el recinto"),
-        "venue_deleted": _("eliminó el recinto"),
-    }
-    return names.get(action, action)
-
-
-def detail_text(detail: dict[str, Any]) -> str:
-    """The detail of an entry on one line; what is for programs only is left out."""
-    names = {
-        "seat": _("asiento"),
-        "seats": _("asientos"),
-        "status": _("estado"),
-        "ticket": _("boleto"),
-        "reason": _("motivo"),
-        "note": _("nota"),
-        "fields": _("campos"),
-        "venue": _("recinto"),
-        "sections": _("sectores"),
-    }
-    parts = []
-    for key, name in names.items():
-        if (value := detail.get(key)) not in ("", [], None):
-            parts.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
-    return " · ".join(parts) or "—"
-
-
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
-    list_display = ["code", "event", "rut_shown", "name", "state", "seats", "total", "created_at"]
+    list_display = ["code", "event", "rut_shown", "name", "state", "seats", "total", "created"]
     list_filter = [StatusFilter, "event", "created_at"]
     list_select_related = ["event"]
     list_per_page = 50
@@ -156,9 +141,9 @@ class ReservationAdmin(ReadOnlyAdmin):
     fieldsets = [
         (None, {"fields": ["code", "state", "event", "total"]}),
         (gettext_lazy("Comprador"), {"fields": ["rut_shown", "name", "email", "caller"]}),
-        (gettext_lazy("Tiempos"), {"fields": ["created_at", "expires_at", "asked_at", "ask_reason"]}),
+        (gettext_lazy("Tiempos"), {"fields": ["created", "expires", "asked", "reason"]}),
     ]
-    readonly_fields = ["state", "total", "rut_shown"]
+    readonly_fields = ["state", "total", "rut_shown", "created", "expires", "asked", "reason"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).annotate(sum=Sum("lines__price")).prefetch_related("lines__seat")
@@ -193,6 +178,22 @@ class ReservationAdmin(ReadOnlyAdmin):
     @admin.display(description=gettext_lazy("total"), ordering="sum")
     def total(self, reservation: Any) -> str:
         return pesos(reservation.sum)
+
+    @admin.display(description=gettext_lazy("creada"), ordering="created_at")
+    def created(self, reservation: Reservation) -> str:
+        return moment(reservation.created_at)
+
+    @admin.display(description=gettext_lazy("vence"), ordering="expires_at")
+    def expires(self, reservation: Reservation) -> str:
+        return moment(reservation.expires_at)
+
+    @admin.display(description=gettext_lazy("cancelación pedida"))
+    def asked(self, reservation: Reservation) -> str:
+        return moment(reservation.asked_at)
+
+    @admin.display(description=gettext_lazy("motivo"))
+    def reason(self, reservation: Reservation) -> str:
+        return reason_name(reservation.ask_reason)
 
     def has_cancel_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("reservations.cancel_reservation")
@@ -265,19 +266,19 @@ class ReservationAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ["moment", "by", "what", "event", "reservation", "details"]
-    list_display_links = ["moment"]
-    list_filter = ["action", "event"]
+    list_display = ["when", "by", "what", "event", "reservation", "details"]
+    list_display_links = ["when"]
+    list_filter = [ActionFilter, "event"]
     list_select_related = ["event", "reservation"]
     search_fields = ["by", "reservation__code"]
     date_hierarchy = "at"
     list_per_page = 50
-    fields = ["at", "by", "what", "event", "reservation", "details"]
-    readonly_fields = ["what", "details"]
+    fields = ["when", "by", "what", "event", "reservation", "details"]
+    readonly_fields = ["when", "what", "details"]
 
     @admin.display(description=gettext_lazy("cuándo"), ordering="at")
-    def moment(self, entry: AuditEntry) -> str:
-        return timezone.localtime(entry.at).strftime("%d-%m-%Y %H:%M:%S")
+    def when(self, entry: AuditEntry) -> str:
+        return moment(entry.at)
 
     @admin.display(description=gettext_lazy("qué"), ordering="action")
     def what(self, entry: AuditEntry) -> str:

@@ -309,6 +309,12 @@ def test_a_reservation_shows_its_history(event: Event, office: Client) -> None:
         assert word in text
 
 
+def test_the_audit_is_filtered_by_what_was_done(event: Event, auditor: Client) -> None:
+    hold(event, "A-1")
+    answer = auditor.get(page("reservations_auditentry_changelist"), {"action": "reserved"})
+    assert [entry.action for entry in answer.context["cl"].result_list] == ["reserved"]
+
+
 def test_the_first_page_shows_how_full_the_next_events_are(event: Event, office: Client) -> None:
     hold(event, "A-1", "A-2")
     text = office.get(page("index")).content.decode()
