@@ -33,8 +33,11 @@ class Consumer(celery_consumer.Consumer):
         default_steps = [
             step
             for step in celery_consumer.Consumer.Blueprint.default_steps
-            if step.rpartition(":")[2] not in {"DelayedDelivery", "Mingle", "Gossip"}
+            if step.rpartition(":")[2] != "DelayedDelivery"
         ]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{**kwargs, "without_mingle": True, "without_gossip": True})
 
 
 app.conf.worker_consumer = "middleware_worker.worker:Consumer"

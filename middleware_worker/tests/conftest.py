@@ -1,6 +1,7 @@
 """A clean broker and two stub sites. BROKER_URL names a RabbitMQ vhost that nobody else uses."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -41,14 +42,22 @@ class Rabbit:
 
     def clear(self) -> None:
         for name in NAMES:
+            # The broker needs a moment to see that the programs of the test before are gone.
+            for pause in (0.1,) * 50:
+                if not self._consumers(name):
+                    break
+                threading.Event().wait(pause)
+            else:
+                pytest.fail(f"{name} has consumers: BROKER_URL must name a vhost of the tests' own")
             with self.connection.channel() as channel:
-                try:
-                    consumers = channel.queue_declare(name, passive=True).consumer_count
-                except NotFound:
-                    continue
-                if consumers:
-                    pytest.fail(f"{name} has consumers: BROKER_URL must name a vhost of the tests' own")
                 channel.queue_delete(name)
+
+    def _consumers(self, name: str) -> int:
+        try:
+            with self.connection.channel() as channel:
+                return int(channel.queue_declare(name, passive=True).consumer_count)
+        except NotFound:
+            return 0
 
     def depth(self, name: str) -> int:
         """Messages that are ready in the queue."""
@@ -87,7 +96,7 @@ def env(broker_url: str, billing: StubSite, reservations: StubSite) -> dict[str,
 
 @pytest.fixture
 def start() -> Iterator[Callable[[Program], Program]]:
-    """Keeps a started program and ends it after the test."""
+    """Keeps a started program, and ends it after the test without ceremony."""
     started: list[Program] = []
 
     def keep(program: Program) -> Program:
@@ -96,7 +105,7 @@ def start() -> Iterator[Callable[[Program], Program]]:
 
     yield keep
     for program in reversed(started):
-        program.stop()
+        program.end()
         # Shown by pytest when the test has failed.
         print("\n".join([" ".join(program.arguments), *program.lines[-40:]]))
 

@@ -60,10 +60,19 @@ class Program:
             except subprocess.TimeoutExpired:
                 self.kill_all()
                 raise AssertionError("did not stop:\n" + "\n".join(self.lines[-40:])) from None
+        self._close()
+        return self.process.returncode
+
+    def end(self) -> None:
+        """However it stands: gone after this."""
+        if self.process.poll() is None:
+            self.kill_all()
+        self._close()
+
+    def _close(self) -> None:
         self._reader.join(5)
         assert self.process.stdout is not None
         self.process.stdout.close()
-        return self.process.returncode
 
 
 def worker(env: dict[str, str], *, concurrency: int = 2) -> Program:

@@ -132,7 +132,7 @@ def test_a_dead_letter_that_billing_refuses_stays_and_the_others_go_on(
     ingress = start(processes.ingress(env))
     ingress.wait_for("billing refuses a dead letter of new_ticket (not_json), it is kept")
     billing.wait_for(lambda: sorted(stored) == ["one", "two"], "the others")
-    ingress.stop()
+    assert ingress.stop() == 0
     assert rabbit.depth(broker.DEAD_LETTERS) == 1
 
 
