@@ -9,17 +9,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from middleware_worker.contract.rut import format_rut
+from tests.browser import ARGUMENTS, CHROMIUM, SIZES
 from tests.world import CARRIED_WITHIN, DECLINED, STAFF_PASSWORD, STAFF_RUT, World, until
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-SIZES = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "height": 900}}
 DEADLINE = CARRIED_WITHIN * 1000
 
 
