@@ -27,10 +27,17 @@ class NoSuchOrder(Exception):
 
 
 def as_stored(typed: str) -> str:
-    """A booking code as it is stored, however it was typed; the id of an outside ticket stays as it is."""
+    """The code of an order as it is stored: a booking code however it was typed, an outside id byte by byte."""
+    typed = typed.strip()
+    booking = _booking_code(typed)
+    # An outside seller may have an id that looks like a booking code of ours without its dashes.
+    return typed if booking is None or Order.objects.filter(code=typed).exists() else booking
+
+
+def _booking_code(typed: str) -> str | None:
     compact = re.sub(r"[\s\-‐–]", "", typed).upper()
     if not _BOOKING_CODE.fullmatch(compact):
-        return typed.strip()
+        return None
     letters = compact[2:].translate(_MISREAD)
     return f"TF-{letters[:4]}-{letters[4:8]}-{letters[8:]}"
 
@@ -57,19 +64,19 @@ def claim(*, person: Person, code: str, by: str) -> Order:
     order = ticket_locks.order_by_code(as_stored(code))
     if order is None or order.person_id != person.rut:
         raise NoSuchOrder
-    note_proof(order=order, by=by)
-    if settings.CLAIM_VERIFIES:
-        locked = locks.person(person.rut)
-        if locked and locked.email_confirmed_at and not locked.verified_at:
-            locked.verified_at, locked.verified_by = timezone.now(), "claim"
-            locked.save(update_fields=["verified_at", "verified_by"])
-            audit.record("person.verified", by=by, person=locked, order=order, reason="BILLING_CLAIM_VERIFIES")
+    holder = locks.person(person.rut)
+    if holder is not None:
+        note_proof(order=order, person=holder, by=by)
     return order
 
 
-def note_proof(*, order: Order, by: str) -> None:
-    """Remembers on a locked order that its holder has proven it."""
+def note_proof(*, order: Order, person: Person, by: str) -> None:
+    """Remembers on a locked order that the person, locked too, has proven it."""
     if order.claimed_at is None:
         order.claimed_at = timezone.now()
         order.save(update_fields=["claimed_at"])
-        audit.record("order.claimed", by=by, order=order)
+        audit.record("order.claimed", by=by, order=order, person=person)
+    if settings.CLAIM_VERIFIES and person.email_confirmed_at and not person.verified_at:
+        person.verified_at, person.verified_by = timezone.now(), "claim"
+        person.save(update_fields=["verified_at", "verified_by"])
+        audit.record("person.verified", by=by, person=person, order=order, reason="BILLING_CLAIM_VERIFIES")

@@ -106,7 +106,7 @@ def confirm(*, token: str, by: str) -> Person:
     row.save(update_fields=["used_at", "password"])
     audit.record("account.opened", by=by, person=person, order=proof)
     if proof is not None:
-        claims.note_proof(order=proof, by=by)
+        claims.note_proof(order=proof, person=person, by=by)
     return person
 
 

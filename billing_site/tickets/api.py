@@ -68,7 +68,7 @@ class TicketsView(ReadsFallBack, IdentifiedView):
         rows = selectors.tickets_for(caller).filter(**wanted)
         pages = Pages()
         page = pages.paginate_queryset(rows, request, view=self) or []
-        return pages.get_paginated_response(shown(page, caller))
+        return pages.get_paginated_response(shown(page, held=caller.customer is not None))
 
 
 class TicketView(ReadsFallBack, IdentifiedView):
@@ -77,11 +77,13 @@ class TicketView(ReadsFallBack, IdentifiedView):
         """One ticket."""
         caller = Caller.of(request)
         code = request.headers.get(BOOKING_CODE, "")
-        found = selectors.tickets_for(caller).filter(external_id=external_id).first()
-        found = found or selectors.ticket_for(caller, external_id, booking_code=code)
+        proven = selectors.ticket_for(caller, external_id, booking_code=code)
+        found = proven or selectors.tickets_for(caller).filter(external_id=external_id).first()
         if found is None:
             raise NotFound
-        return Response(shown([found], caller)[0])
+        return Response(
+            shown([found], held=proven is not None and (caller.customer is not None or caller.is_portal))[0]
+        )
 
 
 class OrderView(ReadsFallBack, IdentifiedView):
@@ -131,10 +133,10 @@ class RefundView(IdentifiedView):
             done = refunds.refund_ticket(ticket=row, reason=asked.validated_data["reason"], by=caller.by)
         except refunds.NotRefundable as refusal:
             raise ApiError(409, "not_refundable", refusal.sentence) from refusal
-        return Response(shown([done], caller)[0])
+        return Response(shown([done], held=caller.staff is None)[0])
 
 
-class DocumentView(IdentifiedView):
+class DocumentView(ReadsFallBack, IdentifiedView):
     @extend_schema(responses={(200, "application/pdf"): OpenApiTypes.BINARY, 202: ErrorShape, 404: ErrorShape})
     def get(self, request: Request, external_id: str) -> Response | HttpResponse:
         """The ticket's PDF; 202 while it is in preparation."""
@@ -151,8 +153,6 @@ class DocumentView(IdentifiedView):
         return response
 
 
-def shown(rows: list[Ticket], caller: Caller) -> list[dict[str, Any]]:
-    """Tickets as the caller may see them: what only the holder needs, only to the holder."""
-    if caller.customer is not None or caller.is_portal:
-        return representations.held_tickets(rows)
-    return [representations.ticket(row) for row in rows]
+def shown(rows: list[Ticket], *, held: bool) -> list[dict[str, Any]]:
+    """Tickets; to whoever has proven that they hold them, with what only the holder needs."""
+    return representations.held_tickets(rows) if held else [representations.ticket(row) for row in rows]

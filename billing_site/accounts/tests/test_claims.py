@@ -69,6 +69,13 @@ def test_a_booking_code_is_found_however_it_is_typed() -> None:
         assert claims.as_stored(typed) == order.code
 
 
+def test_an_outside_id_that_looks_like_a_booking_code_stays_as_it_is() -> None:
+    order = outside_order(id="tf0123456789ab")
+    person = open_account("ana@example.cl")
+    assert claims.claim(person=person, code="tf0123456789ab", by="test") == order
+    assert claims.as_stored("TF0123456789AB") == "TF-0123-4567-89AB"
+
+
 def test_an_outside_ticket_is_claimed_by_its_id_byte_by_byte() -> None:
     order = outside_order(id="Ext-Ab1")
     person = open_account("ana@example.cl")
@@ -122,8 +129,12 @@ def test_by_a_setting_one_proven_claim_verifies(settings: Any, setting: bool) ->
     settings.CLAIM_VERIFIES = setting
     mine, other = arrived_order(), arrived_order()
     person = open_account("ana@example.cl")
+    assert sees(person) == set()
     claims.claim(person=person, code=mine.code, by="test")
     assert sees(person) == ({mine.pk, other.pk} if setting else {mine.pk})
+    its, another = arrived_order(rut=7), arrived_order(rut=7)
+    by_code = open_account("bea@example.cl", code=its.code, rut=7)
+    assert sees(by_code) == ({its.pk, another.pk} if setting else {its.pk})
 
 
 class TestTwoPeopleWithOneRut:

@@ -117,8 +117,16 @@ class TestWhoIsCalling:
 
     def test_the_booking_code_is_secret_to_who_does_not_hold_the_order(self, api: Client) -> None:
         ticket = tickets_of(arrived_order())[0]
+        for headers in (service("portal"), service("worker")):
+            for path in ("/api/tickets", f"/api/tickets/{ticket.external_id}"):
+                shown = api.get(path, headers=headers).content.decode()
+                assert ticket.external_id in shown
+                assert ticket.order.code not in shown
         staff(api)
         assert ticket.order.code not in api.get("/api/tickets").content.decode()
+        api.logout()
+        held = api.get(f"/api/tickets/{ticket.external_id}", headers={**service(), "X-Booking-Code": ticket.order.code})
+        assert held.json()["order"] == ticket.order.code
 
 
 class TestReading:
