@@ -64,6 +64,14 @@ class Rabbit:
         with self.connection.channel() as channel:
             return int(channel.queue_declare(name, passive=True).message_count)
 
+    def settles_at(self, name: str, count: int) -> bool:
+        """Whether that many messages are ready there, now or soon: what a consumer gave back takes a moment."""
+        for pause in (0.1,) * 50:
+            if self.depth(name) == count:
+                return True
+            threading.Event().wait(pause)
+        return False
+
 
 NAMES = [broker.NEW_TICKET, *(queue.name for queue in broker.carry_queues), broker.DEAD_LETTERS]
 

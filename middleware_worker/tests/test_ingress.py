@@ -2,12 +2,15 @@
 
 import base64
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 
 import amqp
+import pytest
 
 from middleware_worker import broker
+from middleware_worker.ingress import NewTickets
 from middleware_worker.tests import processes
 from middleware_worker.tests.conftest import Rabbit
 from middleware_worker.tests.processes import Program
@@ -133,7 +136,38 @@ def test_a_dead_letter_that_billing_refuses_stays_and_the_others_go_on(
     ingress.wait_for("billing refuses a dead letter of new_ticket (not_json), it is kept")
     billing.wait_for(lambda: sorted(stored) == ["one", "two"], "the others")
     assert ingress.stop() == 0
-    assert rabbit.depth(broker.DEAD_LETTERS) == 1
+    assert rabbit.settles_at(broker.DEAD_LETTERS, 1)
+
+
+@pytest.mark.parametrize("unconfirmed", ["carry", "dead_letter"])
+def test_nothing_is_acked_before_the_broker_has_confirmed_all_of_the_batch(
+    unconfirmed: str, broker_url: str, rabbit: Rabbit
+) -> None:
+    stop = threading.Event()
+
+    class Refusing:
+        def __getattr__(self, name: str) -> Callable[..., None]:
+            return self.refuse if name == unconfirmed else lambda *_args, **_how: None
+
+        def refuse(self, *_args: Any, **_how: Any) -> None:
+            stop.set()
+            raise OSError("not confirmed")
+
+    put(rabbit, ticket("GOOD"), b"garbage")
+    NewTickets(Refusing(), connect=lambda: broker.connection(broker_url), stop=stop).run()
+    assert rabbit.settles_at(broker.NEW_TICKET, 2)
+
+
+def test_a_dead_letter_is_not_acked_before_billing_has_stored_it(
+    env: dict[str, str], rabbit: Rabbit, start: Start, billing: StubSite
+) -> None:
+    billing.status = 503
+    ingress = start(processes.ingress(env))
+    ingress.wait_for("ticketflow.dead_letters: consuming")
+    put(rabbit, b"garbage")
+    ingress.wait_for("dead letters are held")
+    assert ingress.stop() == 0
+    assert rabbit.settles_at(broker.DEAD_LETTERS, 1)
 
 
 def test_an_ingress_killed_at_any_moment_loses_no_ticket(
