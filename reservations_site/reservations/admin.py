@@ -128,7 +128,7 @@ class AuditInline(ReadOnlyInline):
 
 @admin.register(Reservation)
 class ReservationAdmin(ReadOnlyAdmin):
-    list_display = ["code", "event", "rut_shown", "name", "state", "seats", "total", "created"]
+    list_display = ["code", "state", "seats", "rut_shown", "name", "event", "total", "created"]
     list_filter = [StatusFilter, "event", "created_at"]
     list_select_related = ["event"]
     list_per_page = 50

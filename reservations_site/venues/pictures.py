@@ -63,7 +63,7 @@ def draw(spots: Iterable[Spot]) -> Picture | None:
     left, right = min(s.x for s in found), max(s.x for s in found)
     top, bottom = min(s.y for s in found), max(s.y for s in found)
     middle, width = (left + right) / 2, right - left
-    stage_width = max(6.0, width * 0.42)
+    stage_width = max(8.0, width * 0.42)
     left, right = min(left, middle - stage_width / 2), max(right, middle + stage_width / 2)
     sections, rows = [], []
     for name, section in groupby(found, key=lambda spot: spot.section):
