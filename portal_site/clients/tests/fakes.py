@@ -87,7 +87,11 @@ class Servers:
 
             do_GET = do_POST = do_DELETE = _answer
 
-        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        class Server(ThreadingHTTPServer):
+            # The default of 5 drops connections on a busy machine, and the portal waits one second for them.
+            request_queue_size = 128
+
+        server = Server(("127.0.0.1", port), Handler)
         server.daemon_threads = True
         return server
 
