@@ -1,0 +1,24 @@
+"""How gunicorn serves each of the programs; its numbers come from the environment."""
+
+import os
+
+bind = f"0.0.0.0:{os.environ['PORT']}"
+workers = int(os.environ.get("WEB_WORKERS", "2"))
+# Threads, because a request may wait: for a fail-over of the database, the payment gateway, another site.
+worker_class = "gthread"
+threads = int(os.environ.get("WEB_THREADS", "4"))
+# The application is loaded once and shared by the workers; it opens no connection while it is loaded.
+preload_app = True
+# A worker that makes no progress is replaced. Longer than any time limit of a request.
+timeout = 60
+# A stop lets the requests that are under way finish; docker-compose.yml waits a little longer.
+graceful_timeout = 25
+# nginx opens a connection a request. Were they kept, one could close just as a POST is sent on it.
+keepalive = 0
+backlog = 256
+# The heartbeat files of the workers: in memory, since the disk may be slow and is read-only here.
+worker_tmp_dir = "/dev/shm"
+control_socket_disable = True
+# nginx writes the access log, with the same request id.
+accesslog = None
+errorlog = "-"
