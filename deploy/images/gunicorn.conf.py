@@ -17,7 +17,7 @@ graceful_timeout = 25
 keepalive = 0
 backlog = 256
 # The heartbeat files of the workers: in memory, since the disk may be slow and is read-only here.
-worker_tmp_dir = "/dev/shm"
+worker_tmp_dir = "/dev/shm"  # noqa: S108 (each worker makes its file with a random name)
 control_socket_disable = True
 # nginx writes the access log, with the same request id.
 accesslog = None
