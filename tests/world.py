@@ -136,6 +136,8 @@ class World:
         self.billing = Site(stack.url("billing"), ServiceAuth(caller="portal", audience="billing", key=portal))
         seller = ServiceAuth(caller="seller", audience="middleware", key=self.secrets["SELLER_SERVICE_KEY"])
         self.middleware = Site(stack.url("middleware"), seller)
+        operator = ServiceAuth(caller="operator", audience="middleware", key=self.secrets["OPERATOR_SERVICE_KEY"])
+        self.operator = Site(stack.url("middleware"), operator)
 
     # What is there
 

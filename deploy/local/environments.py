@@ -202,7 +202,7 @@ class Environments:
     def _middleware(self) -> dict[str, str]:
         return {
             "MIDDLEWARE_SECRET_KEY": self.secrets["MIDDLEWARE_SECRET_KEY"],
-            "MIDDLEWARE_SERVICE_KEYS": self._callers("seller"),
+            "MIDDLEWARE_SERVICE_KEYS": self._callers("seller", "operator"),
             "MIDDLEWARE_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
             **self._worker(),
         }

@@ -17,7 +17,7 @@ SECRET_KEY = env.str("MIDDLEWARE_SECRET_KEY")
 ALLOWED_HOSTS = env.list("MIDDLEWARE_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 # Who may hand in tickets; and who of them may look after dead letters (nobody named: all of them).
 SERVICE_KEYS = parse_keys(env.list("MIDDLEWARE_SERVICE_KEYS", default=[]))
-OPERATORS = env.list("MIDDLEWARE_OPERATORS", default=[])
+OPERATORS = env.list("MIDDLEWARE_OPERATORS", default=["operator"])
 
 INSTALLED_APPS = ["django.contrib.staticfiles", "rest_framework", "drf_spectacular", "drf_spectacular_sidecar"]
 MIDDLEWARE = [

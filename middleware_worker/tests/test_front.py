@@ -27,7 +27,7 @@ def front(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Any, r
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     settings.SERVICE_KEYS = parse_keys([f"seller:{SELLER_KEY}"])
-    settings.OPERATORS = []
+    settings.OPERATORS = ["seller"]
     clients._held.__dict__.clear()
     for kept in (api._publisher, health._watch):
         kept.cache_clear()
@@ -172,7 +172,7 @@ def test_an_id_of_no_source_is_404_and_nobody_is_asked(name: str, front: None, b
     assert not billing.calls
 
 
-def test_where_operators_are_named_nobody_else_sees_dead_letters(front: None, settings: Any) -> None:
+def test_who_is_no_operator_sees_no_dead_letters(front: None, settings: Any) -> None:
     settings.OPERATORS = ["operator"]
     answer = call("GET", "/dead-letters")
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")

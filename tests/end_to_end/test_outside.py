@@ -197,14 +197,15 @@ def test_dead_letters_are_listed_replayed_and_discarded(world: World) -> None:
     send(world, [mark.encode()])
 
     def listed() -> dict | None:
-        found = world.middleware.call("GET", "/dead-letters").body["dead_letters"]
+        found = world.operator.call("GET", "/dead-letters").body["dead_letters"]
         return next((letter for letter in found if mark in str(letter) or mark in decoded(letter)), None)
 
     letter = until("the dead letter in the list", listed)
-    replayed = world.middleware.call("POST", f"/dead-letters/{letter['id']}/replay")
+    assert world.middleware.call("GET", "/dead-letters").status == 403, "a seller reads no one else's letters"
+    replayed = world.operator.call("POST", f"/dead-letters/{letter['id']}/replay")
     assert replayed.status in (200, 409), replayed.body
     assert listed() is not None, "what is still unusable stays"
-    assert world.middleware.call("POST", f"/dead-letters/{letter['id']}/discard").status == 200
+    assert world.operator.call("POST", f"/dead-letters/{letter['id']}/discard").status == 200
     assert listed() is None
 
 
