@@ -11,10 +11,7 @@ from django.utils.translation import ngettext
 from billing_site.dead_letters import services
 from billing_site.dead_letters.models import DeadLetter
 from billing_site.desk import ReadOnlyAdmin, badge, may_act
-from middleware_worker.outbox.admin import OutboxMessageAdmin
-from middleware_worker.outbox.models import OutboxMessage
 
-admin.site.unregister(OutboxMessage)
 SHOWN = 8000  # characters of a body
 TONES = {"open": "bad", "replayed": "good", "discarded": "off"}
 
@@ -62,15 +59,6 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         count = sum(bool(services.discard(dead_letter=letter, by=str(request.user))) for letter in queryset)
         text = ngettext("%d mensaje descartado", "%d mensajes descartados", count) % count
         self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
-
-
-@admin.register(OutboxMessage)
-class CarriedMessageAdmin(OutboxMessageAdmin):
-    """The outbox's own page, without the calendar: MariaDB cannot draw it unless its time zone tables were loaded."""
-
-    date_hierarchy = None  # type: ignore[assignment]
-    list_filter = ["state", "type", "created_at"]
-    show_full_result_count = False
 
 
 def readable(body: bytes) -> str:
