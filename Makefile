@@ -1,11 +1,13 @@
 # `make` alone says what there is. PYTHON names the Python that makes .venv (3.11 or newer).
 PYTHON ?= python3
 SUITE ?=
+SITE ?= billing
+RUN ?= help
 BIN := .venv/bin
 LISTS := reservations billing portal middleware demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset test lint format requirements messages
+.PHONY: help demo demo-reset manage test lint format requirements messages
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -17,6 +19,10 @@ demo: ## the whole system, embedded, on this machine (DATA=none: without demo da
 demo-reset: ## throw the demo's data away and start it anew
 	@$(PYTHON) deploy/local/install.py demo
 	@exec $(BIN)/python -m deploy.local.demo --reset
+
+manage: ## a management command on the demo's data (SITE=billing RUN=createsuperuser)
+	@$(PYTHON) deploy/local/install.py demo
+	@exec $(BIN)/python -m deploy.local.demo --manage $(SITE) $(RUN)
 
 test: ## all tests, on real servers of their own (SUITE=billing_site: one suite; ARGS="-k word" for pytest)
 	@$(PYTHON) deploy/local/install.py dev

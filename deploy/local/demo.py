@@ -8,11 +8,14 @@ import shutil
 import signal
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
-from deploy.local.environments import ROOT, Ports
+from deploy.local.environments import ROOT, Backends, Environments, Ports
+from deploy.local.ports import free_port
 from deploy.local.processes import Supervisor, SupervisorError
-from deploy.local.stack import Stack, StackError
+from deploy.local.stack import SITES, Stack, StackError
 
 FOLDER = ROOT / ".demo"
 # Whom the sites' demo_data commands create.
@@ -21,6 +24,9 @@ Staff, both admins   11111111-1   demo-admin-1
 Staff at the gate    33333333-3   demo-puerta-3      (billing)
 Staff, finance       44444444-4   demo-finanzas-4    (billing)
 Customer             22222222-2   demo-cliente-2"""
+NO_LOGINS = """\
+Empty (DATA=none). For staff, meanwhile in another terminal:
+  make manage SITE=reservations RUN=createsuperuser    (and SITE=billing)"""
 
 
 def main() -> int:
@@ -32,6 +38,8 @@ def main() -> int:
         ports = Ports.from_environment({**_dotenv(ROOT / ".env"), **os.environ})
         if options.reset:
             _forget()
+        if options.manage:
+            _manage(ports, options.manage[0], options.manage[1:])
         return _run(ports, data=os.environ.get("DATA") or "demo")
     except (StackError, SupervisorError, ValueError) as reason:
         print(f"demo: {reason}", file=sys.stderr)
@@ -61,11 +69,19 @@ def _run(ports: Ports, *, data: str) -> int:
 
 
 def in_the_way(taken: dict[str, int]) -> str:
-    ways = "; ".join(
-        f"port {port} of {name} is taken: free it, or choose another with {Ports.variable(name)}=…"
-        for name, port in taken.items()
-    )
-    return f"{ways} (for example: make demo {Ports.variable(next(iter(taken)))}={next(iter(taken.values())) + 10000})."
+    ports = ", ".join(f"{port} ({name})" for name, port in taken.items())
+    moved = " ".join(f"{Ports.variable(name)}={free_port()}" for name in taken)
+    return f"in use by another program: port {ports}. Free what is taken, or move it: make demo {moved}"
+
+
+def _manage(ports: Ports, site: str, words: Sequence[str]) -> NoReturn:
+    """Becomes a management command of a site, on the demo's data, at this terminal."""
+    if site not in SITES:
+        raise ValueError(f"SITE must be one of {', '.join(SITES)}, not {site!r}.")
+    made = Environments(folder=FOLDER, ports=ports, backends=Backends.embedded(FOLDER))
+    command = [sys.executable, "-m", f"{site}_site.manage", *words]
+    os.chdir(ROOT)
+    os.execve(command[0], command, {**made.of(site), "TERM": os.environ.get("TERM", "dumb")})
 
 
 def _welcome(stack: Stack, data: str) -> None:
@@ -78,10 +94,7 @@ def _welcome(stack: Stack, data: str) -> None:
         f"  Outside sellers  {stack.url('middleware', '/health')}",
         f"  Flower           {stack.url('flower', '/')}   user flower, password {flower}",
         "",
-        *(
-            f"  {line}"
-            for line in (LOGINS.splitlines() if data == "demo" else ["No demo data, no log-ins (DATA=none)."])
-        ),
+        *(f"  {line}" for line in (LOGINS if data == "demo" else NO_LOGINS).splitlines()),
         "",
         f"  Mail is written as files into {_short(stack.environments.mail)}/; logs: {_short(stack.supervisor.logs)}/.",
         "  This is the embedded default: SQLite files and a broker that is a folder, on this machine only.",
@@ -115,6 +128,7 @@ def _dotenv(file: Path) -> dict[str, str]:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m deploy.local.demo", description=__doc__)
     parser.add_argument("--reset", action="store_true", help="throw the data away first")
+    parser.add_argument("--manage", nargs=argparse.REMAINDER, metavar="SITE COMMAND", help="a management command")
     return parser.parse_args()
 
 

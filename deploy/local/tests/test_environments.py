@@ -95,7 +95,7 @@ def test_a_taken_port_is_named_with_the_variable_that_moves_it(tmp_path):
         taken = stack.taken_ports()
 
     assert taken == {"flower": stack.ports.flower}
-    assert f"port {stack.ports.flower} of flower is taken" in demo.in_the_way(taken)
+    assert f"port {stack.ports.flower} (flower)" in demo.in_the_way(taken)
     assert "FLOWER_PORT=" in demo.in_the_way(taken)
 
 
