@@ -1,0 +1,267 @@
+"""The drills, in the order of what they are worth. Each is a sentence: given a healthy cluster that sells, when …
+
+`aim` is what the design wants on an idle machine with two cores; `within` is what fails the drill.
+"""
+
+from collections.abc import Callable
+
+from tests.drills.scene import Drill, Scene
+
+DRILLS: dict[str, Drill] = {}
+SHORT = ("primary-killed", "broker-data-deleted", "worker-killed", "web-replica-killed")
+RABBITMQ = ("rabbitmq-1", "rabbitmq-2", "rabbitmq-3")
+PATRONI = ("patroni-1", "patroni-2", "patroni-3")
+A_MINUTE = 60.0
+
+
+def drill(
+    *,
+    aim: float = 2,
+    within: float = 60,
+    no_failure: bool = False,
+    outside_is_promised: bool = True,
+    seats: int = 1200,
+) -> Callable[[Callable[[Scene], None]], Callable[[Scene], None]]:
+    """Registers a drill under its function's name. `no_failure`: the aim includes that no request fails."""
+
+    def register(do: Callable[[Scene], None]) -> Callable[[Scene], None]:
+        name = do.__name__.replace("_", "-")
+        DRILLS[name] = Drill(name, do, within, aim, no_failure, outside_is_promised, seats)
+        return do
+
+    return register
+
+
+# --- Web replicas ---------------------------------------------------------------------------------
+
+
+@drill(aim=2, within=10, no_failure=True)
+def web_replica_killed(scene: Scene) -> None:
+    """When a web replica of each site is killed with -9, one after the other, then nobody notices."""
+    for site in ("reservations", "billing", "portal", "middleware"):
+        scene.breaks(f"{site}-1 is killed", lambda site=site: scene.cluster.crash_one(f"{site}-1"))
+        scene.goes_on(8)
+
+
+@drill(aim=2, within=15)
+def web_replica_frozen(scene: Scene) -> None:
+    """When a web replica of reservations freezes for 15 s, then the other one serves."""
+    scene.breaks("reservations-1 freezes", lambda: scene.cluster.freeze("reservations-1"))
+    scene.goes_on(15)
+    scene.heals("it thaws", lambda: scene.cluster.thaw("reservations-1"))
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+
+@drill(aim=5)
+def primary_killed(scene: Scene) -> None:
+    """When the process of PostgreSQL's primary is killed with -9, then reservations are back within 5 s."""
+    node = scene.cluster.primary()
+    scene.breaks(f"postgres on {node} is killed", lambda: scene.cluster.crash_postgres(node))
+    scene.sells()
+    scene.goes_on(15)
+
+
+@drill(aim=25)
+def primary_node_killed(scene: Scene) -> None:
+    """When the node of PostgreSQL's primary is lost, then reservations are back within 25 s."""
+    node = scene.cluster.primary()
+    scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
+    scene.sells()
+    scene.goes_on(10)
+    scene.heals(f"{node} starts again", lambda: scene.cluster.start(node))
+
+
+@drill(aim=25)
+def primary_frozen(scene: Scene) -> None:
+    """When PostgreSQL's primary freezes and thaws a minute later, then reservations are back within 25 s."""
+    node = scene.cluster.primary()
+    scene.breaks(f"{node} freezes", lambda: scene.cluster.freeze(node))
+    scene.sells()
+    scene.goes_on(20)
+    scene.heals(f"{node} thaws, and believes to be the primary", lambda: scene.cluster.thaw(node))
+
+
+@drill(aim=25)
+def primary_cut_off(scene: Scene) -> None:
+    """When PostgreSQL's primary is cut off from all networks and joined again, then reservations are back within 25 s."""
+    node = scene.cluster.primary()
+    scene.breaks(f"{node} is cut off", lambda: scene.cluster.cut(node))
+    scene.sells()
+    scene.goes_on(15)
+    scene.heals(f"{node} is joined again", lambda: scene.cluster.join(node))
+
+
+@drill(aim=5)
+def planned_switchover(scene: Scene) -> None:
+    """When the primary's role is moved on purpose, then reservations go on within 5 s."""
+    node, to = scene.cluster.primary(), scene.cluster.standby()
+    scene.breaks(f"{node} hands over to {to}", lambda: scene.cluster.switch_over(node, to))
+    scene.sells()
+    scene.goes_on(8)
+
+
+@drill(aim=2)
+def standby_killed(scene: Scene) -> None:
+    """When a synchronous standby is lost, then reservations go on within 2 s."""
+    node = scene.cluster.standby()
+    scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
+    scene.goes_on(20)
+    scene.heals(f"{node} starts again", lambda: scene.cluster.start(node))
+
+
+@drill(aim=60, within=120)
+def postgresql_restarted(scene: Scene) -> None:
+    """When all three PostgreSQL nodes are restarted at once, then reservations are back within a minute."""
+    scene.breaks("all three restart", lambda: scene.cluster.restart(*PATRONI))
+    scene.sells()
+    scene.goes_on(5)
+
+
+# --- etcd -----------------------------------------------------------------------------------------
+
+
+@drill(aim=2)
+def etcd_one_killed(scene: Scene) -> None:
+    """When one of three etcd nodes is lost, then nobody notices."""
+    scene.breaks("etcd-1 is lost", lambda: scene.cluster.lose("etcd-1"))
+    scene.goes_on(25)
+    scene.heals("it starts again", lambda: scene.cluster.start("etcd-1"))
+
+
+@drill(aim=60, within=120)
+def etcd_majority_killed(scene: Scene) -> None:
+    """When two of three etcd nodes are lost for 30 s, then writes stop cleanly, and are back soon after they return."""
+    scene.breaks("etcd-1 and etcd-2 are lost", lambda: scene.cluster.lose("etcd-1", "etcd-2"))
+    scene.goes_on(30)
+    scene.heals("both start again", lambda: scene.cluster.start("etcd-1", "etcd-2"))
+    scene.sells()
+
+
+# --- RabbitMQ -------------------------------------------------------------------------------------
+
+
+@drill(aim=2, no_failure=True)
+def queue_leader_killed(scene: Scene) -> None:
+    """When the RabbitMQ node that leads the queue is lost, then no request fails."""
+    node = scene.cluster.queue_leader()
+    scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
+    scene.goes_on(20)
+    scene.heals(f"{node} starts again", lambda: scene.cluster.start(node))
+
+
+@drill(aim=2, no_failure=True)
+def broker_node_cut_off(scene: Scene) -> None:
+    """When the queue's leader is cut off from all networks and joined again, then no request fails."""
+    node = scene.cluster.queue_leader()
+    scene.breaks(f"{node} is cut off", lambda: scene.cluster.cut(node))
+    scene.goes_on(30)
+    scene.heals(f"{node} is joined again", lambda: scene.cluster.join(node))
+
+
+@drill(aim=2)
+def broker_restarted(scene: Scene) -> None:
+    """When all RabbitMQ nodes are killed and start again, then selling goes on and all is carried afterwards."""
+    scene.breaks("all three are lost", lambda: scene.cluster.lose(*RABBITMQ))
+    scene.goes_on(10)
+    scene.heals("all three start again", lambda: scene.cluster.start(*RABBITMQ))
+
+
+@drill(aim=2, outside_is_promised=False)
+def broker_data_deleted(scene: Scene) -> None:
+    """When RabbitMQ loses all its data, then selling goes on and each of our tickets still arrives, once."""
+    scene.breaks("all nodes and volumes are deleted, new ones start", lambda: scene.cluster.forget(*RABBITMQ))
+
+
+# --- MariaDB --------------------------------------------------------------------------------------
+
+
+@drill(aim=2)
+def mariadb_killed(scene: Scene) -> None:
+    """When MariaDB's primary is killed with -9 and restarts, then selling goes on."""
+    node = scene.cluster.mariadb_primary()
+    scene.breaks(f"{node} is killed", lambda: scene.cluster.crash_one(node))
+    scene.goes_on(15)
+
+
+@drill(aim=2)
+def mariadb_replica_killed(scene: Scene) -> None:
+    """When MariaDB's replica is lost for 20 s, then billing waits for it, and selling goes on."""
+    node = scene.cluster.mariadb_replica()
+    scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
+    scene.goes_on(20)
+    scene.heals(f"{node} starts again", lambda: scene.cluster.start(node))
+
+
+@drill(aim=2)
+def mariadb_promoted(scene: Scene) -> None:
+    """When MariaDB's primary is lost and its replica is promoted and healed, then nothing acknowledged is gone."""
+    old, new = scene.cluster.mariadb_primary(), scene.cluster.mariadb_replica()
+    scene.breaks(f"{old} is lost", lambda: scene.cluster.lose(old))
+    scene.goes_on(5)
+    scene.heals(f"{new} is promoted", lambda: scene.cluster.promote(new))
+
+
+# --- Carriers -------------------------------------------------------------------------------------
+
+
+@drill(aim=2, no_failure=True)
+def worker_killed(scene: Scene) -> None:
+    """When both workers are killed with -9, twice, then no request fails and all is carried."""
+    for _ in range(2):
+        scene.breaks("both workers are killed", lambda: scene.cluster.crash("worker"))
+        scene.goes_on(8)
+
+
+@drill(aim=2, no_failure=True)
+def carriers_killed(scene: Scene) -> None:
+    """When relays, jobs, ingress, workers and Flower are killed with -9, all at once, then no request fails."""
+    services = ["worker", "ingress", "flower"]
+    services += [f"{site}-{part}" for site in ("reservations", "billing") for part in ("relay", "jobs")]
+    scene.breaks("all of them are killed", lambda: scene.cluster.crash(*services))
+    scene.goes_on(15)
+
+
+@drill(aim=2)
+def middleware_killed(scene: Scene) -> None:
+    """When both HTTP fronts for outside sellers are killed with -9, then only they are away for a moment."""
+    scene.breaks("both are killed", lambda: scene.cluster.crash("middleware-1", "middleware-2"))
+    scene.goes_on(15)
+
+
+@drill(aim=2)
+def gateway_killed(scene: Scene) -> None:
+    """When the payment gateway is lost for 20 s while buyers pay, then no money is taken twice or kept wrongly."""
+    scene.breaks("the gateway is lost", lambda: scene.cluster.lose("gateway"))
+    scene.goes_on(20)
+    scene.heals("it starts again", lambda: scene.cluster.start("gateway"))
+
+
+# --- Whole sites ----------------------------------------------------------------------------------
+
+
+@drill(aim=2)
+def billing_down(scene: Scene) -> None:
+    """When all of billing is down for a minute while selling goes on, then it catches up by itself."""
+    parts = ("billing-1", "billing-2", "billing-relay", "billing-jobs")
+    scene.breaks("billing is lost", lambda: scene.cluster.lose(*parts))
+    scene.goes_on(A_MINUTE)
+    scene.heals("it starts again", lambda: scene.cluster.start(*parts))
+
+
+@drill(aim=75, within=120)
+def reservations_down(scene: Scene) -> None:
+    """When all of reservations is down for a minute while buyers pay and staff refund, then it catches up by itself."""
+    parts = ("reservations-1", "reservations-2", "reservations-relay", "reservations-jobs")
+    scene.breaks("reservations is lost", lambda: scene.cluster.lose(*parts))
+    scene.goes_on(A_MINUTE)
+    scene.heals("it starts again", lambda: scene.cluster.start(*parts))
+
+
+@drill(aim=2)
+def portal_database_down(scene: Scene) -> None:
+    """When the portal's own database is lost for 20 s, then the APIs go on and the portal comes back by itself."""
+    scene.breaks("it is lost", lambda: scene.cluster.lose("portal-database"))
+    scene.goes_on(20)
+    scene.heals("it starts again", lambda: scene.cluster.start("portal-database"))
