@@ -52,6 +52,8 @@ def main() -> int:
 def _run(ports: Ports, *, data: str) -> int:
     if data not in ("demo", "none"):
         raise ValueError(f"DATA must be demo or none, not {data!r}.")
+    if data == "none" and Stack.has_demo_data(FOLDER):
+        raise ValueError("there is demo data already; make demo-reset DATA=none throws it away and starts empty.")
     started = time.monotonic()
     print("TicketFlow, embedded: starting.", flush=True)
     stack = Stack.embedded(FOLDER, ports=ports, data=data, say=_say)

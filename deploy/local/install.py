@@ -51,6 +51,9 @@ def main(arguments: Sequence[str]) -> int:
     except CannotInstall as reason:
         print(f"install: {reason}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\ninstall: interrupted; the next start goes on from here.", file=sys.stderr)
+        return 130
     except subprocess.CalledProcessError as error:
         print(f"install: {' '.join(map(str, error.cmd))} ended with code {error.returncode}.", file=sys.stderr)
         return 1
@@ -196,11 +199,11 @@ def ensure_environment(name: str, requirements: Path) -> None:
     if works and any(is_stamped(other) for other in (name, *CONTAINED_IN.get(name, ()))):
         return
     started = time.monotonic()
-    if not works:
+    if not (works and is_whole()):
         print(f"install: making .venv with Python {sys.version.split()[0]}", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
-    print(f"install: installing requirements/{name}.txt", flush=True)
+    print(f"install: installing requirements/{name}.txt (once; a minute or two)", flush=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-qq", "install"]
     subprocess.run([*pip, "-r", str(requirements)], check=True, stdin=subprocess.DEVNULL)
     stamp(name).write_text(fingerprint(name))
@@ -209,9 +212,17 @@ def ensure_environment(name: str, requirements: Path) -> None:
 
 def environment_works() -> bool:
     """Whether `.venv` has a Python that runs; the one it was made from may have gone."""
-    if not PYTHON.exists():
-        return False
-    return subprocess.run([str(PYTHON), "-c", ""], capture_output=True, check=False).returncode == 0
+    return PYTHON.exists() and succeeds("-c", "")
+
+
+def is_whole() -> bool:
+    """Whether `.venv` was made to its end: pip comes last, and a Ctrl-C may have come before."""
+    return succeeds("-m", "pip", "--version")
+
+
+def succeeds(*words: str) -> bool:
+    """Whether `.venv`'s Python runs these words to a good end."""
+    return subprocess.run([str(PYTHON), *words], capture_output=True, check=False).returncode == 0
 
 
 def is_stamped(name: str) -> bool:

@@ -26,6 +26,7 @@ from deploy.local.servers import Servers
 
 SITES = ("reservations", "billing", "portal")
 WITH_DEMO_DATA = ("reservations", "billing")
+LOADED = "demo-data.loaded"
 WEB, CARRIERS = 0, 1  # tiers: the carriers stop first, so that what they hold finds its site
 
 
@@ -99,12 +100,16 @@ class Stack:
         self.open()
         with self.step("databases"), ThreadPoolExecutor(len(SITES)) as pool:
             list(pool.map(lambda site: self.manage(site, "migrate", "--noinput"), SITES))
-        loaded = self.folder / "demo-data.loaded"
-        if self._data == "demo" and not loaded.exists():
+        if self._data == "demo" and not self.has_demo_data(self.folder):
             for site in WITH_DEMO_DATA:
                 with self.step(f"demo data of {site}"):
                     self.manage(site, "demo_data")
-            loaded.touch()
+            (self.folder / LOADED).touch()
+
+    @staticmethod
+    def has_demo_data(folder: Path) -> bool:
+        """Whether an earlier start has put the demo data in."""
+        return (folder / LOADED).exists()
 
     def start(self, *, timeout: float = 90) -> Self:
         """Prepares, starts everything and waits until it serves."""
