@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from tests import invariants
@@ -17,7 +18,7 @@ NOTICED = 1.0
 
 @dataclass
 class Verdict:
-    """Lost: an acknowledged thing that is not there. Doubled: there twice. Broken: an invariant, or a refusal undone."""
+    """Lost: an acknowledged thing that is gone. Doubled: there twice. Broken: an invariant, or a refusal undone."""
 
     lost: list[str] = field(default_factory=list)
     doubled: list[str] = field(default_factory=list)
@@ -171,7 +172,7 @@ def answered_times(log: Iterable[Answered], kinds: Iterable[str]) -> list[float]
 def _gap(times: list[float], began: float, ended: float, broken_at: float | None) -> tuple[float, float]:
     """The longest time without an answer, and the seconds from the fault to the end of the last noticed gap."""
     points = [began, *times, max(ended, began)]
-    gaps = [(later - earlier, later) for earlier, later in zip(points, points[1:], strict=False)]
+    gaps = [(later - earlier, later) for earlier, later in pairwise(points)]
     longest = max((length for length, _end in gaps), default=0.0)
     late = [end - broken_at for length, end in gaps if broken_at and length > NOTICED and end > broken_at]
     return longest, max(late, default=0.0)

@@ -26,8 +26,11 @@ LEDGER = "/var/lib/ticketflow/ledger.sqlite3"
 CHARGED = f"""
 import sqlite3
 rows = sqlite3.connect("file:{LEDGER}?mode=ro", uri=True)
-one = lambda table: rows.execute(f"select coalesce(sum(amount), 0) from {{table}} where outcome = 'captured'").fetchone()[0]
-print("charged", one("charge") - one("refund"))
+sums = [
+    rows.execute(f"select coalesce(sum(amount), 0) from {{table}} where outcome = 'captured'").fetchone()[0]
+    for table in ("charge", "refund")
+]
+print("charged", sums[0] - sums[1])
 """
 
 

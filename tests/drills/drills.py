@@ -85,7 +85,7 @@ def primary_frozen(scene: Scene) -> None:
 
 @drill(aim=25)
 def primary_cut_off(scene: Scene) -> None:
-    """When PostgreSQL's primary is cut off from all networks and joined again, then reservations are back within 25 s."""
+    """When PostgreSQL's primary is cut off from all networks, then reservations are back within 25 s."""
     node = scene.cluster.primary()
     scene.breaks(f"{node} is cut off", lambda: scene.cluster.cut(node))
     scene.sells()

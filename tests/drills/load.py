@@ -19,7 +19,7 @@ from typing import Any
 import requests
 
 from tests.drills.cluster import Cluster
-from tests.world import APPROVED, DECLINED, Staff
+from tests.world import APPROVED, DECLINED
 
 # Requests a second of each kind.
 RATES = {
@@ -83,7 +83,7 @@ class Load:
         self._hot_held: deque[str] = deque()
         self._paid: deque[str] = deque()
         self._auth = {name: cluster.auth(name) for name in ("billing", "middleware")}
-        self._staff: Staff | None = cluster.staff()
+        self._staff = cluster.staff()
         self._threads: list[threading.Thread] = []
         self._pool = ThreadPoolExecutor(200)
 
@@ -121,6 +121,10 @@ class Load:
                 time.sleep(1)
         return len(left)
 
+    def _again(self, answer: Answered) -> Answered:
+        about = answer.about
+        return self._ask(answer.kind, answer.key, about["method"], about["path"], about["body"], about)
+
     def write(self, file: Path) -> None:
         with file.open("w") as lines:
             for answer in self.log:
@@ -131,38 +135,16 @@ class Load:
     def _ask(
         self, kind: str, key: str, method: str, path: str, body: Any = None, about: dict[str, Any] | None = None
     ) -> Answered:
-        program = PROGRAM.get(kind, "billing")
         kept = {**(about or {}), "method": method, "path": path, "body": body}
         began = time.time()
         status, word, found = UNKNOWN, "", {}
         try:
-            if kind in ("refund", "check_in") and self._staff is not None:
-                token = next(value for name, value in self._staff.session.cookies.items() if "csrf" in name)
-                cookies = requests.utils.dict_from_cookiejar(self._staff.session.cookies)
-                headers = {"X-CSRFToken": token, "Referer": self.cluster.url("billing"), "Connection": "close"}
-                answer = requests.request(
-                    method,
-                    self.cluster.url(program) + path,
-                    json=body,
-                    headers=headers,
-                    cookies=cookies,
-                    timeout=PATIENCE,
-                )
-            else:
-                headers = {"Connection": "close", **({"Idempotency-Key": key} if method == "POST" else {})}
-                answer = requests.request(
-                    method,
-                    self.cluster.url(program) + path,
-                    json=body,
-                    headers=headers,
-                    auth=self._auth.get(program),
-                    timeout=PATIENCE,
-                )
-            status = answer.status_code
+            answer = self._request(kind, key, method, path, body)
             found = answer.json() if "json" in answer.headers.get("Content-Type", "") else {}
+            status = answer.status_code
             word = found.get("code", "") if isinstance(found, dict) and status >= 202 else ""
         except (requests.RequestException, ValueError) as error:
-            status, word = UNKNOWN, type(error).__name__
+            word = type(error).__name__
         if status == 201:
             kept |= {"code": found["code"], "tickets": [seat["ticket_id"] for seat in found["seats"]]}
         done = Answered(kind, key, status, word, began, time.time(), kept)
@@ -171,6 +153,20 @@ class Load:
         if status == 200 and kind == "pay":
             self._paid.extend(ticket["external_id"] for ticket in found["tickets"])
         return done
+
+    def _request(self, kind: str, key: str, method: str, path: str, body: Any) -> requests.Response:
+        program = PROGRAM.get(kind, "billing")
+        headers = {"Connection": "close"}
+        given: dict[str, Any] = {"auth": self._auth.get(program)}
+        if kind in ("refund", "check_in"):
+            cookies = requests.utils.dict_from_cookiejar(self._staff.session.cookies)
+            token = next(value for name, value in cookies.items() if "csrf" in name)
+            headers |= {"X-CSRFToken": token, "Referer": self.cluster.url("billing")}
+            given = {"cookies": cookies}
+        elif method == "POST":
+            headers["Idempotency-Key"] = key
+        url = self.cluster.url(program) + path
+        return requests.request(method, url, json=body, headers=headers, timeout=PATIENCE, **given)
 
     # What people do
 

@@ -1,4 +1,4 @@
-"""One drill as it runs: given a healthy cluster that sells, when this breaks, then it is well again within N seconds."""
+"""One drill as it runs: given a healthy cluster that sells, when this breaks, then it is back within N seconds."""
 
 import json
 import time
@@ -31,7 +31,12 @@ class Drill:
 
     @property
     def sentence(self) -> str:
-        return " ".join((self.do.__doc__ or "").split())
+        return " ".join((self.do.__doc__ or "").partition("\n\n")[0].split())
+
+    @property
+    def seen(self) -> str:
+        """What a buyer and what staff see of it."""
+        return " ".join((self.do.__doc__ or "").partition("\n\n")[2].split())
 
 
 @dataclass
