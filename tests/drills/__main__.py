@@ -21,6 +21,7 @@ def main() -> int:
     asked.add_argument("--short", action="store_true", help="only " + ", ".join(SHORT))
     asked.add_argument("--seed", type=int, default=random.randrange(10**6))
     asked.add_argument("--keep", action="store_true", help="leave the stack running")
+    asked.add_argument("--no-build", action="store_true", help="with the images that are there")
     asked.add_argument("--list", action="store_true", help="say what there is")
     given = asked.parse_args()
     if given.list:
@@ -35,7 +36,7 @@ def main() -> int:
     print(f"drills: {len(names)} drills, seed {given.seed}; starting the stack {docker.PROJECT!r} on {docker.ADDRESS}")
     began = time.monotonic()
     try:
-        cluster.up()
+        cluster.up(build=not given.no_build)
         print(f"drills: up after {time.monotonic() - began:.0f} s")
         results = [run(cluster, name, given.seed + number) for number, name in enumerate(names)]
     finally:

@@ -103,12 +103,11 @@ class Cluster:
 
     # Up and well
 
-    def up(self) -> None:
+    def up(self, *, build: bool = True) -> None:
         """Starts what is not there, and waits until all is well."""
-        docker.compose("up", "-d", "--wait", "--build", within=UP_WITHIN)
+        docker.compose("up", "-d", "--wait", *(["--build"] if build else []), within=UP_WITHIN)
         self.wait_healthy()
-        self.databases.billing_rows("select 1")
-        if not self.databases.billing_rows("select 1 from accounts_person where is_superuser"):
+        if not self.databases.billing_rows("select 1 from user where is_superuser"):
             self.manage("billing", MAKE_STAFF)
 
     def down(self) -> None:

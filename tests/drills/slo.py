@@ -126,11 +126,13 @@ def section(name: str, row: Row) -> str:
     lines = [f"\n### {name}\n", row["sentence"], ""]
     if seen := DRILLS[name].seen:
         lines += [seen, ""]
-    steps = [step for step in row["stepped"] if len(row["stepped"]) < 15] or row["stepped"][:6] + ["   …"]
+    steps = [step for step in row["stepped"] if len(row["stepped"]) < 15] or [*row["stepped"][:6], "   …"]
     lines += ["```", *steps, "```", ""]
     lines += [
-        f"Errors: {errors}. Longest gap of others: {gaps}. Tickets carried: p99 {row['carried_p99']:g} s, longest "
-        f"{row['carried_longest']:g} s. All at rest {row['at_rest_after']:g} s after the load ended. ({row['at']})"
+        (
+            f"Errors: {errors}. Longest gap of others: {gaps}. Tickets carried: p99 {row['carried_p99']:g} s, longest "
+            f"{row['carried_longest']:g} s. All at rest {row['at_rest_after']:g} s after the load ended. ({row['at']})"
+        )
     ]
     if row["failure"]:
         lines += ["", f"Failed: {row['failure'].splitlines()[0][:300]}"]
