@@ -22,6 +22,10 @@ SERVICE_KEYS = parse_keys(env.list("RESERVATIONS_SERVICE_KEYS", default=[]))
 # A RUT may hold this many unpaid seats at once; a call takes at most MAX_SEATS.
 HOLD_LIMIT = env.int("RESERVATIONS_HOLD_LIMIT", default=10)
 MAX_SEATS = 10
+# A reservation or a cancel that meets a fail-over of the database is tried again inside the site for so long.
+FAILOVER_WAIT_SECONDS = env.float("RESERVATIONS_FAILOVER_WAIT_SECONDS", default=5)
+# So many requests of one process may wait at once; one thread of gunicorn's is always left for all others.
+FAILOVER_WAITERS = env.int("RESERVATIONS_FAILOVER_WAITERS", default=max(1, env.int("WEB_THREADS", default=4) - 1))
 
 INSTALLED_APPS = [
     "django.contrib.admin",

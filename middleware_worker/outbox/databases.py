@@ -8,8 +8,9 @@ import environ
 def database(url: str, *, replica: bool = False) -> dict[str, Any]:
     """A DATABASES entry for a sqlite://, postgres:// or mysql:// URL.
 
-    PostgreSQL gets time limits, MariaDB strict mode, SQLite write transactions that begin with the
-    lock: without it two readers that both want to write fail at once instead of waiting.
+    PostgreSQL gets time limits and an engine that believes a COMMIT only when it is replicated, MariaDB
+    strict mode, SQLite write transactions that begin with the lock: without it two readers that both want
+    to write fail at once instead of waiting.
     """
     config: dict[str, Any] = dict(environ.Env.db_url_config(url))
     options: dict[str, Any] = config.setdefault("OPTIONS", {})
@@ -21,6 +22,7 @@ def database(url: str, *, replica: bool = False) -> dict[str, Any]:
             init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
         )
     elif engine == "postgresql":
+        config["ENGINE"] = "middleware_worker.outbox.postgresql"
         config["CONN_MAX_AGE"] = None
         config["CONN_HEALTH_CHECKS"] = True
         limits = {"lock_timeout": "2s", "statement_timeout": "5s", "idle_in_transaction_session_timeout": "10s"}

@@ -4,7 +4,9 @@ import functools
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
@@ -18,6 +20,37 @@ ATTEMPTS = 5
 SQLSTATES = {"40001", "40P01", "25006", "57P01", "57P02", "57P03", "08000", "08003", "08006"}
 # MariaDB: record changed, lock wait, deadlock, gone away, lost connection, shutdown.
 ERROR_NUMBERS = {1020, 1205, 1213, 2006, 2013, 1053}
+# Past this moment (time.monotonic) nothing is run again; see `deadline`.
+_give_up_at: ContextVar[float] = ContextVar("give_up_at", default=float("inf"))
+
+
+class NotReplicated(OperationalError):
+    """The transaction is committed on this server, and maybe on no other one: its outcome is unknown.
+
+    A fail-over may take it back, so nobody may be told of it before `confirm_replicated` has returned.
+    """
+
+
+@contextmanager
+def deadline(moment: float) -> Iterator[None]:
+    """Transactions inside are not run again once time.monotonic() has reached the moment."""
+    token = _give_up_at.set(moment)
+    try:
+        yield
+    finally:
+        _give_up_at.reset(token)
+
+
+def confirm_replicated() -> None:
+    """Returns when all that this database has committed so far is on a standby too. Raises when it is not.
+
+    What an earlier run wrote is visible although its COMMIT was never confirmed, so before it is told to
+    anybody a record of no content is written: where replication is synchronous, its COMMIT waits for all before it.
+    """
+    connection = connections["default"]
+    if connection.vendor == "postgresql":
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT pg_logical_emit_message(true, 'ticketflow', '')")
 
 
 def is_passing(error: BaseException) -> bool:
@@ -53,14 +86,19 @@ def retrying(function: Callable[P, R]) -> Callable[P, R]:
                 with transaction.atomic():
                     return function(*args, **kwargs)
             except DatabaseError as error:
-                if attempt == ATTEMPTS or not is_passing(error):
+                # To run it again at once would find what it wrote, and take that for confirmed.
+                if _is_last(attempt) or isinstance(error, NotReplicated) or not is_passing(error):
                     raise
                 log.warning("transaction %s is run again: %s", function.__name__, error)
             except InterfaceError:
-                if attempt == ATTEMPTS:
+                if _is_last(attempt):
                     raise
             connection.close_if_unusable_or_obsolete()
             time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311 (jitter, no secret)
         raise AssertionError("unreachable")
 
     return run
+
+
+def _is_last(attempt: int) -> bool:
+    return attempt == ATTEMPTS or time.monotonic() >= _give_up_at.get()

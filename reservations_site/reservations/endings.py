@@ -7,9 +7,10 @@ from typing import Literal
 from django.utils import timezone
 
 from middleware_worker.outbox.services import enqueue
-from middleware_worker.outbox.transactions import retrying
+from middleware_worker.outbox.transactions import confirm_replicated, retrying
 from reservations_site.events.models import Event
 from reservations_site.reservations import audit, locks, refusals, selectors
+from reservations_site.reservations.failover import through_failover
 from reservations_site.reservations.messages import order_payload
 from reservations_site.reservations.models import Line, Reservation
 from reservations_site.reservations.selectors import Booking
@@ -20,13 +21,17 @@ Reason = Literal["hold_ran_out", "cancelled_by_buyer", "cancelled_by_staff", "ev
 BATCH = 100
 
 
-@retrying
 def ask_to_end(*, reservation: Reservation, reason: Reason, note: str = "", by: str) -> Booking:
     """Asks billing to end it; a second ask changes nothing. `note` is what staff wrote, for the audit.
 
     Raises 409 `paid` when billing has already said so, unless the event was cancelled: then what is
-    paid is refunded, and this ask goes out even after a lesser one.
+    paid is refunded, and this ask goes out even after a lesser one. A fail-over is waited for.
     """
+    return through_failover(lambda _again: _ask_to_end(reservation, reason=reason, note=note, by=by))
+
+
+@retrying
+def _ask_to_end(reservation: Reservation, *, reason: Reason, note: str, by: str) -> Booking:
     (locked,) = locks.reservations([reservation.id])
     locked.event = Event.objects.using("default").select_related("venue").get(id=locked.event_id)
     booking = selectors.booking(locked)
@@ -36,6 +41,8 @@ def ask_to_end(*, reservation: Reservation, reason: Reason, note: str = "", by: 
     if not refund_paid and any(line.status == Line.Status.CONFIRMED for line in booking.lines):
         raise refusals.already_paid()
     if locked.asked_at is not None and (not refund_paid or locked.ask_reason == reason):
+        # Asked before, maybe on this server alone.
+        confirm_replicated()
         return booking
     _ask(booking, reason=reason, note=note, by=by, now=timezone.now())
     return booking

@@ -37,10 +37,12 @@ class Claim:
     by: str
     digest: str
     key: str = field(default_factory=automatic_key)
+    # The same call ran before and was cut off: it may have written its answer.
+    is_run_again: bool = False
 
     @property
     def may_be_a_repeat(self) -> bool:
-        return not self.key.startswith(AUTOMATIC)
+        return self.is_run_again or not self.key.startswith(AUTOMATIC)
 
     def found(self) -> Reservation | None:
         """The reservation that was made under this key. Raises 422 when it was made with another body."""

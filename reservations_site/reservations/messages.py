@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 from pydantic import ValidationError
 
 from middleware_worker.contract.messages import Answer, Order, SeatTicket, TicketState, to_reservations
+from middleware_worker.outbox.transactions import confirm_replicated
 from reservations_site.reservations.selectors import Booking
 from reservations_site.reservations.states import apply_ticket_states
 
@@ -54,6 +55,8 @@ def receive(items: Iterable[dict[str, Any]]) -> list[Answer]:
         else:
             found.append((str(message.id), message.tickets, ""))
     conflicts = apply_ticket_states([state for _name, states, _why in found for state in states or ()])
+    # The answer is a promise, also of what an earlier delivery applied without a confirmed COMMIT.
+    confirm_replicated()
     answers = []
     for name, states, why in found:
         if states is None:

@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -10,10 +11,11 @@ from django.db import IntegrityError
 from django.utils import timezone
 
 from middleware_worker.outbox.services import enqueue
-from middleware_worker.outbox.transactions import retrying
+from middleware_worker.outbox.transactions import confirm_replicated, retrying
 from reservations_site.events.models import Event, Seat
 from reservations_site.reservations import audit, locks, refusals, selectors
 from reservations_site.reservations.best_available import Place, best_available
+from reservations_site.reservations.failover import through_failover
 from reservations_site.reservations.idempotency import Claim, automatic_key, digest
 from reservations_site.reservations.messages import order_payload
 from reservations_site.reservations.models import Line, Reservation
@@ -47,13 +49,17 @@ def reserve_seats(
     """All of these seats of one event for this buyer, or none and an ApiError that says why.
 
     `caller` scopes the idempotency key. `hold` is how long the seats are kept for the payment, the
-    event's own time when it is not given.
+    event's own time when it is not given. A fail-over is waited for; see `failover`.
     """
     wanted = sorted(set(seat_ids))
     asked = {"seat_ids": wanted, "rut": rut, "name": name, "email": email}
     claim = _claim(asked, rut=rut, name=name, email=email, caller=caller, key=idempotency_key, by=by)
     if len(wanted) > settings.MAX_SEATS:
         raise refusals.too_many_seats(settings.MAX_SEATS)
+    return through_failover(lambda again: _reserve_seats(wanted, replace(claim, is_run_again=again), hold=hold))
+
+
+def _reserve_seats(wanted: Sequence[int], claim: Claim, *, hold: timedelta | None) -> Booking:
     if (booking := _answered_before(claim)) is not None:
         return booking
     seats = _known_seats(wanted)
@@ -91,6 +97,12 @@ def reserve_best(
     claim = _claim(asked, rut=rut, name=name, email=email, caller=caller, key=idempotency_key, by=by)
     if quantity > settings.MAX_SEATS:
         raise refusals.too_many_seats(settings.MAX_SEATS)
+    return through_failover(
+        lambda again: _reserve_best(event_id, quantity, section, replace(claim, is_run_again=again))
+    )
+
+
+def _reserve_best(event_id: int, quantity: int, section: int | str | None, claim: Claim) -> Booking:
     if (booking := _answered_before(claim)) is not None:
         return booking
     event = selectors.event_on_primary(event_id)
@@ -206,8 +218,11 @@ def _answered_before(claim: Claim) -> Booking | None:
 
 def _earlier_run(claim: Claim) -> Booking | None:
     """What an earlier run of this very call wrote, when it lost its connection during COMMIT."""
-    found = claim.found()
-    return selectors.booking(found) if found is not None else None
+    if (found := claim.found()) is None:
+        return None
+    # It is there, but maybe on this server alone.
+    confirm_replicated()
+    return selectors.booking(found)
 
 
 def _known_seats(ids: Sequence[int]) -> list[Seat]:
