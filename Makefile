@@ -7,7 +7,7 @@ BIN := .venv/bin
 LISTS := reservations billing portal middleware demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset manage test lint format requirements messages
+.PHONY: help demo demo-reset manage test lint format requirements messages drills drill drills-selftest rolling slo
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
@@ -50,3 +50,23 @@ messages: ## compile the translations
 	@find . -path ./.venv -prune -o -name '*.po' -print | while read -r file; do \
 	  msgfmt --check --output-file "$${file%.po}.mo" "$$file" || exit 1; \
 	done
+
+drills: ## break each part of the whole topology while it sells, and check (ARGS="--short", "--seed 7"; needs Docker, root)
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.drills $(ARGS)
+
+drill: ## one drill: NAME=primary-killed (ARGS=--list says which there are)
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.drills $(NAME) $(ARGS)
+
+drills-selftest: ## break the code on purpose: the drills' checker must see it
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.drills.selftest $(NAME)
+
+rolling: ## restart every part one after the other while it sells: no request may fail
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.drills rolling-restart $(ARGS)
+
+slo: ## service levels beside what the last drills measured; writes docs/faults.md
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.drills.slo
