@@ -70,6 +70,7 @@ def _reservations(databases: Databases, log: list[Answered], verdict: Verdict) -
         "select r.idempotency_key, r.code, r.rut, array_agg(l.seat_id order by l.seat_id) "
         "from reservations_reservation r join reservations_line l on l.reservation_id = r.id group by r.id"
     )
+    carried = {row[0] for row in databases.billing_rows("select external_id from tickets_ticket")}
     by_key: dict[str, list[tuple[Any, ...]]] = defaultdict(list)
     for row in rows:
         by_key[row[0]].append(row)
@@ -81,6 +82,8 @@ def _reservations(databases: Databases, log: list[Answered], verdict: Verdict) -
         if answer.status == 201:
             if not found or found[0][1] != answer.about["code"]:
                 verdict.lost.append(f"reservation {answer.about['code']} was granted, found: {found}")
+            elif missing := set(answer.about["tickets"]) - carried:
+                verdict.lost.append(f"tickets of {answer.about['code']}: {missing}")
             elif list(found[0][3]) != sorted(answer.about["seats"]):
                 verdict.broken.append(f"reservation {answer.about['code']} has other seats: {found}")
         elif not answer.is_unknown and found:

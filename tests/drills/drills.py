@@ -5,6 +5,7 @@
 
 from collections.abc import Callable
 
+from tests.drills import docker
 from tests.drills.scene import Drill, Scene
 
 DRILLS: dict[str, Drill] = {}
@@ -112,6 +113,24 @@ def standby_killed(scene: Scene) -> None:
 
 
 @drill(aim=60, within=120)
+def primary_lost_after_its_standbys_froze(scene: Scene) -> None:
+    """When both standbys freeze for 10 s and then the primary's node is lost, then nothing acknowledged is gone.
+
+    A buyer waits meanwhile: without a standby there are no commits.
+    """
+    node = scene.cluster.primary()
+    standbys = [name for name in PATRONI if name != node]
+    for name in standbys:
+        scene.breaks(f"{name} freezes", lambda name=name: scene.cluster.freeze(name))
+    scene.goes_on(10)
+    scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
+    for name in standbys:
+        scene.heals(f"{name} thaws", lambda name=name: scene.cluster.thaw(name))
+    scene.sells()
+    scene.heals(f"{node} starts again", lambda: scene.cluster.start(node))
+
+
+@drill(aim=60, within=120)
 def postgresql_restarted(scene: Scene) -> None:
     """When all three PostgreSQL nodes are restarted at once, then reservations are back within a minute."""
     scene.breaks("all three restart", lambda: scene.cluster.restart(*PATRONI))
@@ -171,7 +190,10 @@ def broker_restarted(scene: Scene) -> None:
 @drill(aim=2, outside_is_promised=False)
 def broker_data_deleted(scene: Scene) -> None:
     """When RabbitMQ loses all its data, then selling goes on and each of our tickets still arrives, once."""
+    scene.breaks("both workers stop, so that the queues fill", lambda: scene.cluster.stop("worker"))
+    scene.goes_on(5)
     scene.breaks("all nodes and volumes are deleted, new ones start", lambda: scene.cluster.forget(*RABBITMQ))
+    scene.heals("the workers start again", lambda: scene.cluster.start("worker"))
 
 
 # --- MariaDB --------------------------------------------------------------------------------------
@@ -201,6 +223,15 @@ def mariadb_promoted(scene: Scene) -> None:
     scene.breaks(f"{old} is lost", lambda: scene.cluster.lose(old))
     scene.goes_on(5)
     scene.heals(f"{new} is promoted", lambda: scene.cluster.promote(new))
+
+
+# --- Buyers ---------------------------------------------------------------------------------------
+
+
+@drill(aim=2, within=30)
+def rush(scene: Scene) -> None:
+    """When forty buyers want the same seat in the same instant, seat after seat, then each seat has one."""
+    scene.breaks("forty buyers, thirty seats", lambda: scene.load.rush(buyers=40, rounds=30))
 
 
 # --- Carriers -------------------------------------------------------------------------------------
@@ -265,3 +296,13 @@ def portal_database_down(scene: Scene) -> None:
     scene.breaks("it is lost", lambda: scene.cluster.lose("portal-database"))
     scene.goes_on(20)
     scene.heals("it starts again", lambda: scene.cluster.start("portal-database"))
+
+
+# --- Planned work ---------------------------------------------------------------------------------
+
+
+@drill(aim=5, within=60, no_failure=True, seats=6000)
+def rolling_restart(scene: Scene) -> None:
+    """When every part is restarted, one after the other, then no request fails."""
+    scene.breaks("deploy/rolling begins", lambda: docker.run("deploy/rolling", within=1500))
+    scene.heals("it has ended", lambda: None)

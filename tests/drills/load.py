@@ -35,6 +35,8 @@ RATES = {
     "outside": 0.5,
 }
 PATIENCE = 15.0
+# Buyers who send the same request again although it was answered.
+CLICKS_TWICE = 0.05
 UNKNOWN = 0
 REPEATED_FOR = 120.0
 
@@ -190,8 +192,24 @@ class Load:
     def _reserved(self, kind: str, seats: list[int]) -> Answered:
         with self._lock:
             rut = next(self._ruts)
-        body = {"seat_ids": seats, "rut": rut}
-        return self._ask(kind, uuid.uuid4().hex, "POST", "/api/reservations", body, {"seats": seats, "rut": rut})
+        body, about, key = {"seat_ids": seats, "rut": rut}, {"seats": seats, "rut": rut}, uuid.uuid4().hex
+        answer = self._ask(kind, key, "POST", "/api/reservations", body, about)
+        if self.random.random() < CLICKS_TWICE:
+            answer = self._ask(kind, key, "POST", "/api/reservations", body, about)
+        return answer
+
+    def rush(self, *, buyers: int, rounds: int) -> None:
+        """So many buyers want the same seat in the same instant, seat after seat."""
+        for _ in range(rounds):
+            with self._lock:
+                seat = self._halls[-1].pop()
+            together = threading.Barrier(buyers)
+            for buyer in [self._pool.submit(self._rushes, seat, together) for _ in range(buyers)]:
+                buyer.result()
+
+    def _rushes(self, seat: int, together: threading.Barrier) -> None:
+        together.wait(timeout=30)
+        self._reserved("reserve_hot", [seat])
 
     def _cancel(self) -> None:
         if code := taken(self._hot_held):
