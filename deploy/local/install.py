@@ -9,6 +9,7 @@ Debian's packages when we may.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.util
 import os
@@ -46,8 +47,9 @@ def main(arguments: Sequence[str]) -> int:
         requirements = ROOT / "requirements" / f"{name}.txt"
         if not requirements.exists():
             raise CannotInstall(f"There is no list requirements/{name}.txt.")
-        ensure_programs(name)
-        ensure_environment(name, requirements)
+        with alone():
+            ensure_programs(name)
+            ensure_environment(name, requirements)
     except CannotInstall as reason:
         print(f"install: {reason}", file=sys.stderr)
         return 1
@@ -58,6 +60,21 @@ def main(arguments: Sequence[str]) -> int:
         print(f"install: {' '.join(map(str, error.cmd))} ended with code {error.returncode}.", file=sys.stderr)
         return 1
     return 0
+
+
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Waits while another terminal installs for this tree: two pips in one `.venv` break each other's files."""
+    folder = os.open(ROOT / "requirements", os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("install: waiting for another one to end", flush=True)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 # The machine's programs
