@@ -167,8 +167,15 @@ def debians_python() -> bool:
 
 
 def apt(become_root: Sequence[str], *words: str) -> None:
-    """Runs apt-get without questions; what it says is shown only when it fails."""
-    command = [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "apt-get", *words]
+    """Runs apt-get without questions."""
+    quietly(
+        [*become_root, "env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C.UTF-8", "apt-get", *words],
+        f"apt-get {words[0]} failed",
+    )
+
+
+def quietly(command: Sequence[str], failure: str) -> None:
+    """Runs a command whose words are shown only when it fails."""
     done = subprocess.run(
         command,
         stdin=subprocess.DEVNULL,
@@ -180,7 +187,7 @@ def apt(become_root: Sequence[str], *words: str) -> None:
     )
     if done.returncode:
         print("\n".join(done.stdout.splitlines()[-20:]), file=sys.stderr)
-        raise CannotInstall(f"apt-get {words[0]} failed (above are its last words).")
+        raise CannotInstall(f"{failure} (above are its last words).")
 
 
 @contextlib.contextmanager
@@ -219,7 +226,7 @@ def ensure_environment(name: str, requirements: Path) -> None:
     if not (works and is_whole()):
         print(f"install: making .venv with Python {sys.version.split()[0]}", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+        quietly([sys.executable, "-m", "venv", str(VENV)], "making .venv failed")
     print(f"install: installing requirements/{name}.txt (once; a minute or two)", flush=True)
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "-qq", "install"]
     subprocess.run([*pip, "-r", str(requirements)], check=True, stdin=subprocess.DEVNULL)
