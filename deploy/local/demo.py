@@ -26,7 +26,8 @@ Staff, finance       44444444-4   demo-finanzas-4    (billing)
 Customer             22222222-2   demo-cliente-2"""
 NO_LOGINS = """\
 Empty (DATA=none). For staff, meanwhile in another terminal:
-  make manage SITE=reservations RUN=createsuperuser    (and SITE=billing)"""
+  make manage SITE=reservations RUN=createsuperuser
+  make manage SITE=billing RUN=createsuperuser         (the RUT without its check digit)"""
 
 
 def main() -> int:
