@@ -1,6 +1,7 @@
 """One drill as it runs: given a healthy cluster that sells, when this breaks, then it is back within N seconds."""
 
 import json
+import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -157,6 +158,7 @@ class Scene:
             carried = checker.carried_seconds(databases, log) or [0.0]
         except Exception as error:
             failure = failure or f"{type(error).__name__}: {error}"
+        self.notes["load_average"] = round(os.getloadavg()[1], 1)
         self.load.write(FOLDER / f"{self.drill.name}.answers.jsonl")
         result = Result(
             name=self.drill.name,

@@ -131,7 +131,8 @@ def section(name: str, row: Row) -> str:
     lines += [
         (
             f"Errors: {errors}. Longest gap of others: {gaps}. Tickets carried: p99 {row['carried_p99']:g} s, longest "
-            f"{row['carried_longest']:g} s. All at rest {row['at_rest_after']:g} s after the load ended. ({row['at']})"
+            f"{row['carried_longest']:g} s. All at rest {row['at_rest_after']:g} s after the load ended. ({row['at']}, "
+            f"the machine's load average {row['notes'].get('load_average', '?')})"
         )
     ]
     if row["failure"]:
