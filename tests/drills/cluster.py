@@ -112,8 +112,13 @@ class Cluster:
 
     def up(self, *, build: bool = True) -> None:
         """Starts what is not there, and waits until all is well."""
-        docker.compose("up", "-d", "--wait", *(["--build"] if build else []), within=UP_WITHIN)
-        self.wait_healthy()
+        if build:
+            docker.compose("build", "--quiet", within=UP_WITHIN)
+        # Where the machine is busy with something else a health check may fail once, and compose gives up at that.
+        until(
+            "the stack is up", lambda: docker.compose("up", "-d", "--wait", within=UP_WITHIN) or True, within=UP_WITHIN
+        )
+        self.wait_healthy(within=UP_WITHIN)
         if not self.databases.billing_rows("select 1 from user where is_superuser"):
             self.manage("billing", MAKE_STAFF)
 

@@ -38,7 +38,10 @@ def drill(
 
 @drill(aim=2, within=10, no_failure=True)
 def web_replica_killed(scene: Scene) -> None:
-    """When a web replica of each site is killed with -9, one after the other, then nobody notices."""
+    """When a web replica of each site is killed with -9, one after the other, then nobody notices.
+
+    A buyer: nothing, nginx asks the other replica. Staff: nothing; the replica starts again by itself.
+    """
     for site in ("reservations", "billing", "portal", "middleware"):
         scene.breaks(f"{site}-1 is killed", lambda site=site: scene.cluster.crash_one(f"{site}-1"))
         scene.goes_on(8)
@@ -46,7 +49,10 @@ def web_replica_killed(scene: Scene) -> None:
 
 @drill(aim=2, within=15)
 def web_replica_frozen(scene: Scene) -> None:
-    """When a web replica of reservations freezes for 15 s, then the other one serves."""
+    """When a web replica of reservations freezes for 15 s, then the other one serves.
+
+    A buyer whose request was with it waits until nginx asks the other replica. Staff: nothing.
+    """
     scene.breaks("reservations-1 freezes", lambda: scene.cluster.freeze("reservations-1"))
     scene.goes_on(15)
     scene.heals("it thaws", lambda: scene.cluster.thaw("reservations-1"))
@@ -57,7 +63,11 @@ def web_replica_frozen(scene: Scene) -> None:
 
 @drill(aim=5)
 def primary_killed(scene: Scene) -> None:
-    """When the process of PostgreSQL's primary is killed with -9, then reservations are back within 5 s."""
+    """When the process of PostgreSQL's primary is killed with -9, then reservations are back within 5 s.
+
+    A buyer's reservation waits inside the site, up to five seconds, and is then granted. Staff: one admin page may
+    have to be asked for again.
+    """
     node = scene.cluster.primary()
     scene.breaks(f"postgres on {node} is killed", lambda: scene.cluster.crash_postgres(node))
     scene.sells()
@@ -66,7 +76,11 @@ def primary_killed(scene: Scene) -> None:
 
 @drill(aim=25)
 def primary_node_killed(scene: Scene) -> None:
-    """When the node of PostgreSQL's primary is lost, then reservations are back within 25 s."""
+    """When the node of PostgreSQL's primary is lost, then reservations are back within 25 s.
+
+    A buyer is told to come again for some twenty seconds, seat maps are still shown. Staff: the admin of events
+    is away as long; billing works on.
+    """
     node = scene.cluster.primary()
     scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
     scene.sells()
@@ -76,7 +90,11 @@ def primary_node_killed(scene: Scene) -> None:
 
 @drill(aim=25)
 def primary_frozen(scene: Scene) -> None:
-    """When PostgreSQL's primary freezes and thaws a minute later, then reservations are back within 25 s."""
+    """When PostgreSQL's primary freezes and thaws a minute later, then reservations are back within 25 s.
+
+    A buyer is told to come again for some twenty seconds. Thawed, the old primary finds that it is none, and is
+    made a standby. Staff: as when the node is lost.
+    """
     node = scene.cluster.primary()
     scene.breaks(f"{node} freezes", lambda: scene.cluster.freeze(node))
     scene.sells()
@@ -86,7 +104,11 @@ def primary_frozen(scene: Scene) -> None:
 
 @drill(aim=25)
 def primary_cut_off(scene: Scene) -> None:
-    """When PostgreSQL's primary is cut off from all networks, then reservations are back within 25 s."""
+    """When PostgreSQL's primary is cut off from all networks, then reservations are back within 25 s.
+
+    A buyer is told to come again for some twenty seconds. What the old primary could not replicate was never
+    acknowledged. Staff: as when the node is lost.
+    """
     node = scene.cluster.primary()
     scene.breaks(f"{node} is cut off", lambda: scene.cluster.cut(node))
     scene.sells()
@@ -96,7 +118,10 @@ def primary_cut_off(scene: Scene) -> None:
 
 @drill(aim=5)
 def planned_switchover(scene: Scene) -> None:
-    """When the primary's role is moved on purpose, then reservations go on within 5 s."""
+    """When the primary's role is moved on purpose, then reservations go on within 5 s.
+
+    A buyer's reservation waits for some seconds inside the site. Staff: nothing.
+    """
     node, to = scene.cluster.primary(), scene.cluster.standby()
     scene.breaks(f"{node} hands over to {to}", lambda: scene.cluster.switch_over(node, to))
     scene.sells()
@@ -105,7 +130,10 @@ def planned_switchover(scene: Scene) -> None:
 
 @drill(aim=2)
 def standby_killed(scene: Scene) -> None:
-    """When a synchronous standby is lost, then reservations go on within 2 s."""
+    """When a synchronous standby is lost, then reservations go on within 2 s.
+
+    Nobody sees anything: one of two standbys is enough.
+    """
     node = scene.cluster.standby()
     scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
     scene.goes_on(20)
@@ -132,7 +160,10 @@ def primary_lost_after_its_standbys_froze(scene: Scene) -> None:
 
 @drill(aim=60, within=120)
 def postgresql_restarted(scene: Scene) -> None:
-    """When all three PostgreSQL nodes are restarted at once, then reservations are back within a minute."""
+    """When all three PostgreSQL nodes are restarted at once, then reservations are back within a minute.
+
+    A buyer is told to come again until there is a primary. Staff: the admin of events is away as long.
+    """
     scene.breaks("all three restart", lambda: scene.cluster.restart(*PATRONI))
     scene.sells()
     scene.goes_on(5)
@@ -143,7 +174,10 @@ def postgresql_restarted(scene: Scene) -> None:
 
 @drill(aim=2)
 def etcd_one_killed(scene: Scene) -> None:
-    """When one of three etcd nodes is lost, then nobody notices."""
+    """When one of three etcd nodes is lost, then nobody notices.
+
+    Nobody sees anything.
+    """
     scene.breaks("etcd-1 is lost", lambda: scene.cluster.lose("etcd-1"))
     scene.goes_on(25)
     scene.heals("it starts again", lambda: scene.cluster.start("etcd-1"))
@@ -151,7 +185,10 @@ def etcd_one_killed(scene: Scene) -> None:
 
 @drill(aim=60, within=120)
 def etcd_majority_killed(scene: Scene) -> None:
-    """When two of three etcd nodes are lost for 30 s, then writes stop cleanly, and are back soon after they return."""
+    """When two of three etcd nodes are lost for 30 s, then writes stop cleanly, and are back soon after they return.
+
+    A buyer is told to come again: without a majority nobody may be primary. Catalogue pages are still shown.
+    """
     scene.breaks("etcd-1 and etcd-2 are lost", lambda: scene.cluster.lose("etcd-1", "etcd-2"))
     scene.goes_on(30)
     scene.heals("both start again", lambda: scene.cluster.start("etcd-1", "etcd-2"))
@@ -163,7 +200,10 @@ def etcd_majority_killed(scene: Scene) -> None:
 
 @drill(aim=2, no_failure=True)
 def queue_leader_killed(scene: Scene) -> None:
-    """When the RabbitMQ node that leads the queue is lost, then no request fails."""
+    """When the RabbitMQ node that leads the queue is lost, then no request fails.
+
+    Nobody sees anything; a ticket may arrive some seconds later.
+    """
     node = scene.cluster.queue_leader()
     scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
     scene.goes_on(20)
@@ -172,7 +212,10 @@ def queue_leader_killed(scene: Scene) -> None:
 
 @drill(aim=2, no_failure=True)
 def broker_node_cut_off(scene: Scene) -> None:
-    """When the queue's leader is cut off from all networks and joined again, then no request fails."""
+    """When the queue's leader is cut off from all networks and joined again, then no request fails.
+
+    Nobody sees anything; a ticket may arrive some seconds later.
+    """
     node = scene.cluster.queue_leader()
     scene.breaks(f"{node} is cut off", lambda: scene.cluster.cut(node))
     scene.goes_on(30)
@@ -181,7 +224,11 @@ def broker_node_cut_off(scene: Scene) -> None:
 
 @drill(aim=2)
 def broker_restarted(scene: Scene) -> None:
-    """When all RabbitMQ nodes are killed and start again, then selling goes on and all is carried afterwards."""
+    """When all RabbitMQ nodes are killed and start again, then selling goes on and all is carried afterwards.
+
+    A buyer has the seat at once, and can pay when the brokers are back. Staff see the ticket then. An outside seller
+    is told to come again.
+    """
     scene.breaks("all three are lost", lambda: scene.cluster.lose(*RABBITMQ))
     scene.goes_on(10)
     scene.heals("all three start again", lambda: scene.cluster.start(*RABBITMQ))
@@ -189,7 +236,11 @@ def broker_restarted(scene: Scene) -> None:
 
 @drill(aim=2, outside_is_promised=False)
 def broker_data_deleted(scene: Scene) -> None:
-    """When RabbitMQ loses all its data, then selling goes on and each of our tickets still arrives, once."""
+    """When RabbitMQ loses all its data, then selling goes on and each of our tickets still arrives, once.
+
+    A buyer has the seat at once, and can pay when the relay has published again. What outside sellers had in the
+    queue is gone: they have to send again what they find no ticket of.
+    """
     scene.breaks("both workers stop, so that the queues fill", lambda: scene.cluster.stop("worker"))
     scene.goes_on(5)
     scene.breaks("all nodes and volumes are deleted, new ones start", lambda: scene.cluster.forget(*RABBITMQ))
@@ -201,7 +252,11 @@ def broker_data_deleted(scene: Scene) -> None:
 
 @drill(aim=2)
 def mariadb_killed(scene: Scene) -> None:
-    """When MariaDB's primary is killed with -9 and restarts, then selling goes on."""
+    """When MariaDB's primary is killed with -9 and restarts, then selling goes on.
+
+    A buyer can reserve, and pay when it is back; tickets already bought are shown from the replica. Staff: the desk is
+    away meanwhile.
+    """
     node = scene.cluster.mariadb_primary()
     scene.breaks(f"{node} is killed", lambda: scene.cluster.crash_one(node))
     scene.goes_on(15)
@@ -209,7 +264,11 @@ def mariadb_killed(scene: Scene) -> None:
 
 @drill(aim=2)
 def mariadb_replica_killed(scene: Scene) -> None:
-    """When MariaDB's replica is lost for 20 s, then billing waits for it, and selling goes on."""
+    """When MariaDB's replica is lost for 20 s, then billing waits for it, and selling goes on.
+
+    A buyer can reserve; a payment waits for the replica, or is told to come again. Staff: the desk can be read, and
+    written when the replica is back.
+    """
     node = scene.cluster.mariadb_replica()
     scene.breaks(f"{node} is lost", lambda: scene.cluster.lose(node))
     scene.goes_on(20)
@@ -218,7 +277,11 @@ def mariadb_replica_killed(scene: Scene) -> None:
 
 @drill(aim=2)
 def mariadb_promoted(scene: Scene) -> None:
-    """When MariaDB's primary is lost and its replica is promoted and healed, then nothing acknowledged is gone."""
+    """When MariaDB's primary is lost and its replica is promoted and healed, then nothing acknowledged is gone.
+
+    A buyer can reserve, and pay when the promotion is done; tickets are shown meanwhile. Staff: the desk can be
+    read at the most until then.
+    """
     old, new = scene.cluster.mariadb_primary(), scene.cluster.mariadb_replica()
     scene.breaks(f"{old} is lost", lambda: scene.cluster.lose(old))
     scene.goes_on(5)
@@ -230,7 +293,10 @@ def mariadb_promoted(scene: Scene) -> None:
 
 @drill(aim=2, within=30)
 def rush(scene: Scene) -> None:
-    """When forty buyers want the same seat in the same instant, seat after seat, then each seat has one."""
+    """When forty buyers want the same seat in the same instant, seat after seat, then each seat has one.
+
+    One buyer has the seat, the others are told by name which seat was lost.
+    """
     scene.breaks("forty buyers, thirty seats", lambda: scene.load.rush(buyers=40, rounds=30))
 
 
@@ -239,7 +305,10 @@ def rush(scene: Scene) -> None:
 
 @drill(aim=2, no_failure=True)
 def worker_killed(scene: Scene) -> None:
-    """When both workers are killed with -9, twice, then no request fails and all is carried."""
+    """When both workers are killed with -9, twice, then no request fails and all is carried.
+
+    Nobody sees anything; a ticket may arrive some seconds later.
+    """
     for _ in range(2):
         scene.breaks("both workers are killed", lambda: scene.cluster.crash("worker"))
         scene.goes_on(8)
@@ -247,7 +316,10 @@ def worker_killed(scene: Scene) -> None:
 
 @drill(aim=2, no_failure=True)
 def carriers_killed(scene: Scene) -> None:
-    """When relays, jobs, ingress, workers and Flower are killed with -9, all at once, then no request fails."""
+    """When relays, jobs, ingress, workers and Flower are killed with -9, all at once, then no request fails.
+
+    Nobody sees anything; tickets and documents may come some seconds later.
+    """
     services = ["worker", "ingress", "flower"]
     services += [f"{site}-{part}" for site in ("reservations", "billing") for part in ("relay", "jobs")]
     scene.breaks("all of them are killed", lambda: scene.cluster.crash(*services))
@@ -256,14 +328,21 @@ def carriers_killed(scene: Scene) -> None:
 
 @drill(aim=2)
 def middleware_killed(scene: Scene) -> None:
-    """When both HTTP fronts for outside sellers are killed with -9, then only they are away for a moment."""
+    """When both HTTP fronts for outside sellers are killed with -9, then only they are away for a moment.
+
+    An outside seller gets no answer for some seconds, and sends the same ticket again. Buyers and staff: nothing.
+    """
     scene.breaks("both are killed", lambda: scene.cluster.crash("middleware-1", "middleware-2"))
     scene.goes_on(15)
 
 
 @drill(aim=2)
 def gateway_killed(scene: Scene) -> None:
-    """When the payment gateway is lost for 20 s while buyers pay, then no money is taken twice or kept wrongly."""
+    """When the payment gateway is lost for 20 s while buyers pay, then no money is taken twice or kept wrongly.
+
+    A buyer is told that nothing was charged, or that it is not known yet; the order's page says which as soon as
+    it is known. Staff see such payments as open.
+    """
     scene.breaks("the gateway is lost", lambda: scene.cluster.lose("gateway"))
     scene.goes_on(20)
     scene.heals("it starts again", lambda: scene.cluster.start("gateway"))
@@ -274,7 +353,10 @@ def gateway_killed(scene: Scene) -> None:
 
 @drill(aim=2)
 def billing_down(scene: Scene) -> None:
-    """When all of billing is down for a minute while selling goes on, then it catches up by itself."""
+    """When all of billing is down for a minute while selling goes on, then it catches up by itself.
+
+    A buyer can reserve, and pay when it is back; the portal says so. Staff: the desk and the gates are away.
+    """
     parts = ("billing-1", "billing-2", "billing-relay", "billing-jobs")
     scene.breaks("billing is lost", lambda: scene.cluster.lose(*parts))
     scene.goes_on(A_MINUTE)
@@ -283,7 +365,11 @@ def billing_down(scene: Scene) -> None:
 
 @drill(aim=75, within=120)
 def reservations_down(scene: Scene) -> None:
-    """When all of reservations is down for a minute while buyers pay and staff refund, then it catches up by itself."""
+    """When all of reservations is down for a minute while buyers pay and staff refund, then it catches up by itself.
+
+    A buyer sees the last known catalogue, and can pay what is reserved. Staff: the desk works on; seats that were
+    refunded come free afterwards.
+    """
     parts = ("reservations-1", "reservations-2", "reservations-relay", "reservations-jobs")
     scene.breaks("reservations is lost", lambda: scene.cluster.lose(*parts))
     scene.goes_on(A_MINUTE)
@@ -292,7 +378,10 @@ def reservations_down(scene: Scene) -> None:
 
 @drill(aim=2)
 def portal_database_down(scene: Scene) -> None:
-    """When the portal's own database is lost for 20 s, then the APIs go on and the portal comes back by itself."""
+    """When the portal's own database is lost for 20 s, then the APIs go on and the portal comes back by itself.
+
+    A buyer in the portal sees that it is away. Outside programs and staff: nothing.
+    """
     scene.breaks("it is lost", lambda: scene.cluster.lose("portal-database"))
     scene.goes_on(20)
     scene.heals("it starts again", lambda: scene.cluster.start("portal-database"))
@@ -303,6 +392,9 @@ def portal_database_down(scene: Scene) -> None:
 
 @drill(aim=5, within=60, no_failure=True, seats=6000)
 def rolling_restart(scene: Scene) -> None:
-    """When every part is restarted, one after the other, then no request fails."""
+    """When every part is restarted, one after the other, then no request fails.
+
+    A buyer may wait for some seconds, inside a site, when the primary's role moves. Staff: nothing.
+    """
     scene.breaks("deploy/rolling begins", lambda: docker.run("deploy/rolling", within=1500))
     scene.heals("it has ended", lambda: None)
