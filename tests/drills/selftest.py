@@ -105,8 +105,8 @@ def mount(broken: Break) -> None:
         text = file.read_text()
         assert text.count(old) == 1, f"{path} has changed: {old!r} is not there once"
         file.write_text(text.replace(old, new))
-    # Before the image's own in the path: compiled files there would hide a changed source.
-    part = f"    environment: {{PYTHONPATH: '/broken:/app'}}\n    volumes: ['{COPIES}:/broken:ro']\n"
+    # Where a program is started comes first in its path; compiled files in /app would hide a changed source there.
+    part = f"    working_dir: /broken\n    volumes: ['{COPIES}:/broken:ro']\n"
     OVERRIDE.write_text("services:\n" + "".join(f"  {name}:\n{part}" for name in broken.services))
     files = ["-f", "docker-compose.yml", "-f", str(OVERRIDE)]
     docker.compose(*files, "up", "-d", "--no-deps", "--wait", *broken.services)
