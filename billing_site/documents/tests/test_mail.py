@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail as outbox
 from django.db import transaction
 from django.utils import timezone
@@ -61,7 +62,7 @@ def test_a_payment_is_followed_by_one_mail_with_every_ticket_attached() -> None:
     assert link in message.body
     html, kind = message.alternatives[0]
     assert kind == "text/html"
-    assert f'href="http://localhost:5003{link}"' in html
+    assert f'href="{settings.PORTAL_URL}{link}"' in html
     assert "$10.000" in html
 
 
@@ -251,7 +252,7 @@ def test_every_kind_of_mail_can_be_written_in_both_languages(kind: str, language
     assert jobs.send_due() == 1
     (message,) = outbox.outbox
     assert message.alternatives
-    assert "http://localhost:5003/" in message.body
+    assert f"{settings.PORTAL_URL}/" in message.body
     assert "{%" not in message.body + message.alternatives[0][0]
 
 
