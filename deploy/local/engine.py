@@ -175,8 +175,7 @@ class Server(ABC):
             env={**self._environment(), **(env or {})},
             cwd=self.folder,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,  # apart: MariaDB 11's client warns on every call
+            capture_output=True,  # apart from each other: MariaDB 11's client warns on every call
             text=True,
             timeout=120,
             check=False,
