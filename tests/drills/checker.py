@@ -1,7 +1,7 @@
 """What became of every answer, once all has healed: lost, doubled, broken; and how long it took to come back."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -12,7 +12,7 @@ from tests.invariants import Databases
 from tests.world import DECLINED
 
 RESERVING = ("reserve", "reserve_hot")
-# Two answers further apart are a gap that a buyer notices; the load reserves about eight times a second.
+# Two answers further apart are a gap that a buyer may notice; the load reserves about eight times a second.
 NOTICED = 1.0
 
 
@@ -145,11 +145,11 @@ def _outside(databases: Databases, log: list[Answered], verdict: Verdict) -> Non
             verdict.doubled.append(f"outside ticket {ticket}")
 
 
-def measure(log: list[Answered], *, began: float, ended: float, broken_at: float | None) -> Times:
-    """What a buyer saw between `began` and `ended`; recovery counts from `broken_at`."""
+def measure(log: list[Answered], *, began: float, ended: float, breaks: Sequence[float]) -> Times:
+    """What a buyer saw between `began` and `ended`; recovery counts from the fault of `breaks` that caused it."""
     seen = [answer for answer in log if began <= answer.began <= ended]
     faults = [answer for answer in seen if answer.is_fault]
-    gap, recovery = _gap(answered_times(seen, RESERVING), began, ended, broken_at)
+    gap, recovery = _gap(answered_times(seen, RESERVING), began, ended, breaks)
     took = sorted(a.ended - a.began for a in seen if a.kind in RESERVING and not a.is_fault)
     kinds = {"read": ("events", "seat_map"), "billing": ("pay", "order", "refund"), "portal": ("portal",)}
     kinds["outside"] = ("outside",)
@@ -162,7 +162,7 @@ def measure(log: list[Answered], *, began: float, ended: float, broken_at: float
         p50_ms=round(1000 * took[len(took) // 2], 1) if took else 0.0,
         p99_ms=round(1000 * took[int(len(took) * 0.99)], 1) if took else 0.0,
         gap_by_kind={
-            name: round(_gap(answered_times(seen, some), began, ended, broken_at)[0], 2) for name, some in kinds.items()
+            name: round(_gap(answered_times(seen, some), began, ended, breaks)[0], 2) for name, some in kinds.items()
         },
     )
 
@@ -172,13 +172,23 @@ def answered_times(log: Iterable[Answered], kinds: Iterable[str]) -> list[float]
     return sorted(answer.ended for answer in log if answer.kind in kinds and not answer.is_fault)
 
 
-def _gap(times: list[float], began: float, ended: float, broken_at: float | None) -> tuple[float, float]:
-    """The longest time without an answer, and the seconds from the fault to the end of the last noticed gap."""
+def _gap(times: list[float], began: float, ended: float, breaks: Sequence[float]) -> tuple[float, float]:
+    """The longest time without an answer, and the seconds from the fault that caused it to its end.
+
+    0 seconds when nobody could notice: the gap is shorter than a second, or than twice the longest before the fault.
+    """
     points = [began, *times, max(ended, began)]
-    gaps = [(later - earlier, later) for earlier, later in pairwise(points)]
-    longest = max((length for length, _end in gaps), default=0.0)
-    late = [end - broken_at for length, end in gaps if broken_at and length > NOTICED and end > broken_at]
-    return longest, max(late, default=0.0)
+    gaps = [(later - earlier, earlier) for earlier, later in pairwise(points)]
+    longest = max(gaps, default=(0.0, began))[0]
+    if not breaks:
+        return longest, 0.0
+    usual = max((length for length, since in gaps if since + length < breaks[0]), default=0.0)
+    late = [(length, since) for length, since in gaps if since + length > breaks[0]]
+    length, since = max(late, default=(0.0, began))
+    if length <= max(NOTICED, 2 * usual):
+        return longest, 0.0
+    cause = max((at for at in breaks if at <= since + NOTICED), default=breaks[0])
+    return longest, since + length - cause
 
 
 def carried_seconds(databases: Databases, log: list[Answered]) -> list[float]:

@@ -80,17 +80,16 @@ class Scene:
 
     def __init__(self, cluster: Cluster, drill: Drill, *, seed: int, say: Callable[[str], None] = print) -> None:
         self.cluster, self.drill, self.seed, self._say = cluster, drill, seed, say
-        self.broken_at: float | None = None
+        self.broken: list[float] = []
         self.healed_at: float | None = None
         self.stepped: list[str] = []
         self.notes: dict[str, Any] = {}
         self._began = time.time()
 
     def breaks(self, what: str, action: Callable[[], Any]) -> None:
-        """The fault; the recovery counts from the first one."""
+        """A fault."""
         self._step(what)
-        if self.broken_at is None:
-            self.broken_at = time.time()
+        self.broken.append(time.time())
         action()
 
     def heals(self, what: str, action: Callable[[], Any]) -> None:
@@ -141,7 +140,7 @@ class Scene:
 
     def _judge(self, ended: float, failure: str) -> Result:
         log, databases = self.load.log, self.cluster.databases
-        times = checker.measure(log, began=self._began, ended=ended, broken_at=self.broken_at)
+        times = checker.measure(log, began=self._began, ended=ended, breaks=self.broken)
         unknown = self.load.repeat_unknown()
         stopped = time.time()
         verdict, carried = Verdict(), [0.0]

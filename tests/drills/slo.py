@@ -22,7 +22,8 @@ The seven invariants of [the architecture](architecture.md) are checked over bot
 
 Requests begin at a fixed rate whatever the answers. *Errors* are requests without an answer in 15 s or with a 5xx;
 each was repeated under its key at the end. *Gap* is the longest time without an answer to a reservation, *back* is
-the time from the fault to the end of the last gap of more than a second; 0 is: nobody noticed.
+the time from the fault to the end of that gap; 0 is: it is shorter than a second, or than twice the longest before the
+fault. The whole cluster and the client share two cores; the load average says what else did.
 """
 
 
