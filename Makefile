@@ -10,7 +10,7 @@ LISTS := reservations billing portal middleware demo
 .PHONY: help demo demo-reset manage test lint format requirements messages drills drill drills-selftest rolling slo
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 demo: ## the whole system, embedded, on this machine (DATA=none: without demo data; Ctrl-C stops it)
 	@$(PYTHON) deploy/local/install.py demo
