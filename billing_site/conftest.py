@@ -13,12 +13,15 @@ from billing_site.accounts.models import Person
 from billing_site.payments.tests.fakes import FakeGateway
 from billing_site.tickets import generations
 from middleware_worker.contract import credentials
+from middleware_worker.outbox import closing
 
-KEYS = {name: f"a-key-of-{name}-for-tests-that-is-long-enough" for name in ("portal", "worker", "stranger")}
+KEYS = {
+    name: f"a-key-of-{name}-for-tests-that-is-long-enough" for name in ("portal", "worker", "reservations", "stranger")
+}
 
 
 @pytest.fixture(autouse=True)
-def _own_settings(settings: Any) -> Iterator[None]:
+def _own_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     settings.SERVICE_KEYS = {name: [key] for name, key in KEYS.items()}
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.GATEWAY = "billing_site.payments.tests.fakes.the_gateway"
@@ -27,6 +30,9 @@ def _own_settings(settings: Any) -> Iterator[None]:
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
     cache.clear()
     generations.forget()
+    # Known to be open, so that no test sees a query more than another; who closes makes it look again.
+    monkeypatch.setattr(closing._Kept, "closed", False)
+    monkeypatch.setattr(closing._Kept, "until", float("inf"))
     yield
     generations.forget()
 

@@ -18,6 +18,10 @@ SECRET_KEY = env.str("BILLING_SECRET_KEY")
 ALLOWED_HOSTS = env.list("BILLING_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("BILLING_TRUSTED_ORIGINS", default=[])
 SERVICE_KEYS = parse_keys(env.list("BILLING_SERVICE_KEYS", default=[]))
+# The other side, for healing and comparing alone; everything else goes by messages.
+OTHER_SITE = "reservations"
+OTHER_SITE_URL = env.str("BILLING_RESERVATIONS_URL", default="http://127.0.0.1:8083")
+SERVICE_KEY = env.str("BILLING_SERVICE_KEY", default="")
 
 AUTH_USER_MODEL = "accounts.Person"
 PORTAL_URL = env.str("BILLING_PORTAL_URL", default="http://localhost:5003")
@@ -54,12 +58,18 @@ INSTALLED_APPS = [
     "billing_site.payments",
     "billing_site.documents",
     "billing_site.dead_letters",
+    "billing_site.healing",
 ]
+# Who may read /metrics: whoever has this token. Without one there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS = ["middleware_worker.outbox.metrics.collect", "billing_site.dead_letters.metrics.collect"]
 MIDDLEWARE = [
+    "middleware_worker.contract.metrics.Measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "billing_site.language.ChosenLanguage",
+    "middleware_worker.outbox.closing.ClosedWhileHealing",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -7,12 +7,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from billing_site.accounts import api as accounts
 from billing_site.dead_letters import api as dead_letters
 from billing_site.failures import NoSuchCall
+from billing_site.healing import api as healing
 from billing_site.health import HealthView, InstanceView
 from billing_site.payments import api as payments
 from billing_site.tickets import api as tickets
 
 internal: list[URLPattern | URLResolver] = [
     path("", include("middleware_worker.outbox.urls")),
+    path("healing/orders", healing.OrdersView.as_view()),
     path("dead-letters", dead_letters.DeadLettersView.as_view()),
     path("dead-letters/<int:id>/replay", dead_letters.ReplayView.as_view()),
     path("dead-letters/<int:id>/discard", dead_letters.DiscardView.as_view()),

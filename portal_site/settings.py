@@ -37,7 +37,11 @@ INSTALLED_APPS = [
     "portal_site.checkout",
     "portal_site.accounts",
 ]
+# Who may read /metrics: whoever has this token. Without one there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS: list[str] = []
 MIDDLEWARE = [
+    "middleware_worker.contract.metrics.Measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # A seat map is 200 kB of text; Django pads compressed pages against BREACH.

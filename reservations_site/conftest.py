@@ -1,6 +1,7 @@
 """Fixtures of the site's tests; the environment (databases, keys) is the runner's."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.conf import settings
@@ -9,6 +10,7 @@ from django.test import Client
 from hypothesis import settings as hypothesis_settings
 
 from middleware_worker.contract.credentials import issue
+from middleware_worker.outbox import closing
 from reservations_site.events.models import Event
 from reservations_site.events.tests.factories import make_event
 
@@ -31,9 +33,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True)
-def _nobody_has_called_yet() -> Iterator[None]:
+def _nobody_has_called_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Throttles count anew in each test."""
     cache.clear()
+    # Known to be open, so that no test sees a query more than another; who closes makes it look again.
+    monkeypatch.setattr(closing._Kept, "closed", False)
+    monkeypatch.setattr(closing._Kept, "until", float("inf"))
     yield
     cache.clear()
 
@@ -55,6 +60,14 @@ def worker() -> Client:
     """The worker, with its credential."""
     key = settings.SERVICE_KEYS["worker"][0]
     return Client(headers={"Authorization": f"Service {issue(caller='worker', audience='reservations', key=key)}"})
+
+
+@pytest.fixture
+def billing(settings: Any) -> Client:
+    """Billing, with its credential, which is good for healing and comparing alone."""
+    key = "a-key-of-billing-for-tests-that-is-long-enough"
+    settings.SERVICE_KEYS = {**settings.SERVICE_KEYS, "billing": [key]}
+    return Client(headers={"Authorization": f"Service {issue(caller='billing', audience='reservations', key=key)}"})
 
 
 @pytest.fixture

@@ -18,6 +18,10 @@ SECRET_KEY = env.str("RESERVATIONS_SECRET_KEY")
 ALLOWED_HOSTS = env.list("RESERVATIONS_ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS = env.list("RESERVATIONS_TRUSTED_ORIGINS", default=[])
 SERVICE_KEYS = parse_keys(env.list("RESERVATIONS_SERVICE_KEYS", default=[]))
+# The other side, for healing and comparing alone; everything else goes by messages.
+OTHER_SITE = "billing"
+OTHER_SITE_URL = env.str("RESERVATIONS_BILLING_URL", default="http://127.0.0.1:5002")
+SERVICE_KEY = env.str("RESERVATIONS_SERVICE_KEY", default="")
 
 # A RUT may hold this many unpaid seats at once; a call takes at most MAX_SEATS.
 HOLD_LIMIT = env.int("RESERVATIONS_HOLD_LIMIT", default=10)
@@ -41,12 +45,18 @@ INSTALLED_APPS = [
     "reservations_site.venues",
     "reservations_site.events",
     "reservations_site.reservations",
+    "reservations_site.healing",
 ]
+# Who may read /metrics: whoever has this token. Without one there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS = ["middleware_worker.outbox.metrics.collect"]
 MIDDLEWARE = [
+    "middleware_worker.contract.metrics.Measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "reservations_site.language.SpanishForPrograms",
+    "middleware_worker.outbox.closing.ClosedWhileHealing",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -32,5 +32,6 @@ urlpatterns = [
     path("api/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
     path("api/internal/", include("middleware_worker.outbox.urls")),
+    path("api/internal/healing/", include("reservations_site.healing.urls")),
     re_path(r"^api/(?P<address>.*)$", UnknownAddress.as_view()),
 ]

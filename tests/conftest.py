@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local.environments import Ports, Secrets
 from deploy.local.servers import Servers
 from deploy.local.stack import Stack
 from tests.world import MAKE_STAFF, World
@@ -21,14 +22,38 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 def stack(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """All programs, on those servers."""
     folder: Path = tmp_path_factory.mktemp("stack")
+    ports, secrets = Ports.free(), Secrets(folder / "secrets.env")
+
+    def callers(*names: str) -> str:
+        return ",".join(f"{name}:{secrets[f'{name.upper()}_SERVICE_KEY']}" for name in names)
+
+    # The two sites ask each other when one heals, each with a key of its own.
+    for_healing = {
+        "reservations": {
+            "RESERVATIONS_SERVICE_KEYS": callers("portal", "worker", "billing"),
+            "RESERVATIONS_BILLING_URL": ports.url("billing"),
+            "RESERVATIONS_SERVICE_KEY": secrets["RESERVATIONS_SERVICE_KEY"],
+        },
+        "billing": {
+            "BILLING_SERVICE_KEYS": callers("portal", "worker", "reservations"),
+            "BILLING_RESERVATIONS_URL": ports.url("reservations"),
+            "BILLING_SERVICE_KEY": secrets["BILLING_SERVICE_KEY"],
+        },
+    }
     extra = {
         "*": {"LOG_LEVEL": "INFO"},
         # The tests come from one address, and ask far more often than any buyer.
-        "reservations": {"RESERVATIONS_THROTTLE": "1000000/min"},
-        "billing": {"BILLING_GATEWAY_TIMEOUT_SECONDS": "2", "BILLING_ATTEMPT_TTL_SECONDS": "15"},
+        "reservations": {"RESERVATIONS_THROTTLE": "1000000/min", **for_healing["reservations"]},
+        "billing": {
+            "BILLING_GATEWAY_TIMEOUT_SECONDS": "2",
+            "BILLING_ATTEMPT_TTL_SECONDS": "15",
+            **for_healing["billing"],
+        },
         "billing-jobs": {"BILLING_GATEWAY_TIMEOUT_SECONDS": "2", "BILLING_ATTEMPT_TTL_SECONDS": "15"},
     }
-    with Stack.on_servers(folder, servers, data="none", web_workers=2, extra=extra, without=["flower"]) as found:
+    with Stack.on_servers(
+        folder, servers, data="none", web_workers=2, ports=ports, extra=extra, without=["flower"]
+    ) as found:
         found.manage("billing", "shell", "-v0", "-c", MAKE_STAFF)
         yield found
 

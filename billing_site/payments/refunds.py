@@ -90,7 +90,10 @@ def run_refunds(limit: int = 20) -> int:
     for refund in claimed:
         pays_back = gateway.named(refund.attempt.gateway)
         result = pays_back.refund(
-            reference=refund.reference, charge=refund.attempt.reference, amount=int(refund.amount)
+            reference=refund.reference,
+            charge=refund.attempt.reference,
+            amount=int(refund.amount),
+            about=refund.ticket.external_id if refund.ticket else "",
         )
         _note(refund.pk, result)
     return len(claimed)
@@ -116,7 +119,9 @@ def _claim(limit: int) -> Sequence[Refund]:
         row.status, row.next_try_at = Refund.Status.STARTED, now + LEASE
         row.tries += 1
         row.save(update_fields=["status", "tries", "next_try_at"])
-    return list(Refund.objects.filter(pk__in=[row.pk for row in rows]).select_related("attempt").order_by("pk"))
+    return list(
+        Refund.objects.filter(pk__in=[row.pk for row in rows]).select_related("attempt", "ticket").order_by("pk")
+    )
 
 
 @retrying

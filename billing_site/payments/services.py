@@ -59,7 +59,9 @@ def pay(*, order: Order, card: Card, idempotency_key: str | None, by: str) -> Pa
 def charge(*, attempt: PaymentAttempt, card: Card, through: Gateway, by: str) -> PaymentAttempt:
     """Asks the gateway for the money of an attempt that was just begun, and settles it by the answer."""
     try:
-        result = through.charge(reference=attempt.reference, amount=int(attempt.amount), card=card)
+        result = through.charge(
+            reference=attempt.reference, amount=int(attempt.amount), card=card, about=attempt.order.code
+        )
     except GatewayUnreachable:
         settle(attempt=attempt, result=Result(Outcome.DECLINED, UNREACHABLE), by=by)
         raise NothingStarted from None

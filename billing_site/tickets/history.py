@@ -35,6 +35,7 @@ ACTIONS: dict[str, Promise] = {
     "password.reset": _("Contraseña cambiada"),
     "person.verified": _("Identidad verificada"),
     "person.changed": _("Datos de la persona cambiados"),
+    "generation_began": _("Comenzó una generación nueva"),
     "dead_letter.replayed": _("Mensaje muerto reenviado"),
     "dead_letter.refused_again": _("Mensaje muerto rechazado otra vez"),
     "dead_letter.discarded": _("Mensaje muerto descartado"),

@@ -20,7 +20,11 @@ SERVICE_KEYS = parse_keys(env.list("MIDDLEWARE_SERVICE_KEYS", default=[]))
 OPERATORS = env.list("MIDDLEWARE_OPERATORS", default=["operator"])
 
 INSTALLED_APPS = ["django.contrib.staticfiles", "rest_framework", "drf_spectacular", "drf_spectacular_sidecar"]
+# Who may read /metrics: whoever has this token. Without one there is no such page.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS = ["middleware_worker.gateway.metrics.collect"]
 MIDDLEWARE = [
+    "middleware_worker.contract.metrics.Measured",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.locale.LocaleMiddleware",

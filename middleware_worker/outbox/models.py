@@ -40,3 +40,17 @@ class OutboxMessage(models.Model):
     def message(self) -> dict[str, object]:
         """The message as it travels."""
         return {**self.payload, "id": str(self.id), "type": self.type}
+
+
+class Closure(models.Model):
+    """At most one row; while it is there, callers are kept out (`closing`)."""
+
+    since = models.DateTimeField(_("desde"), default=timezone.now)
+    reason = models.CharField(_("motivo"), max_length=200)
+
+    class Meta:
+        verbose_name = _("cierre")
+        verbose_name_plural = _("cierres")
+
+    def __str__(self) -> str:
+        return self.reason

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 
 from middleware_worker.contract.messages import Answer, TicketState
 from middleware_worker.outbox import locks
+from middleware_worker.outbox.metrics import carried
 from middleware_worker.outbox.models import OutboxMessage
 from middleware_worker.outbox.transactions import retrying
 
@@ -33,29 +34,36 @@ def enqueue(*, type: str, aggregate: str, payload: dict[str, Any]) -> OutboxMess
     )
 
 
-@retrying
 def settle(answers: Iterable[Answer]) -> int:
     """Settles rows by the other side's answers; how many were settled.
 
     The states in an answer are applied and the row is closed in one transaction: the receipt *is*
     the answer. A receipt that comes twice, or for a row that is no longer there, does nothing.
     """
-    by_id = _by_row(answers)
-    now = timezone.now()
+    settled, took = _settle(_by_row(answers), now=timezone.now())
+    for seconds in took:
+        carried.observe(seconds)
+    return settled
+
+
+@retrying
+def _settle(by_id: dict[UUID, Answer], *, now: datetime) -> tuple[int, list[float]]:
+    """How many rows were settled, and how long the receipted ones were on their way."""
     states: list[TicketState] = []
-    done, settled = [], 0
+    done, took, settled = [], [], 0
     for row in locks.unsettled(by_id):
         answer = by_id[row.id]
         if answer.result == "done":
             states += answer.tickets
             done.append(row.id)
+            took.append(max(0.0, (now - row.created_at).total_seconds()))
         elif row.state == State.OPEN:
             settled += answer.result == "rejected"
             _not_done(row, answer, now)
     if states:
         import_string(settings.OUTBOX_APPLY)(states)
     OutboxMessage.objects.filter(id__in=done).update(state=State.RECEIPTED, receipted_at=now, last_error="")
-    return settled + len(done)
+    return settled + len(done), took
 
 
 def _by_row(answers: Iterable[Answer]) -> dict[UUID, Answer]:

@@ -1,4 +1,4 @@
-"""Every lock of this site, in one order: the buyer, reservations in id order, seats in id order.
+"""Every lock of this site, in one order: the fence or the buyer, reservations in id order, seats in id order.
 
 The outbox rows that a receipt settles are locked before all of these (`middleware_worker.outbox.locks`).
 On SQLite a write transaction begins with the only lock there is, and `select_for_update` does nothing.
@@ -15,6 +15,8 @@ from reservations_site.reservations.models import Line, Reservation
 
 # The first half of the advisory lock's key, so that no other use of advisory locks meets a RUT.
 BUYER_LOCK = 0x52555400
+# Held by all who apply billing's words, and alone by whoever raises the fence (`healing.fence`).
+FENCE_LOCK = 0x46454E43
 
 
 def buyer(rut: int) -> None:
@@ -49,3 +51,19 @@ def holds_that_ran_out(*, now: datetime, limit: int) -> list[Reservation]:
     unpaid = Line.objects.filter(reservation=OuterRef("pk"), status=Line.Status.HELD)
     rows = Reservation.objects.filter(Exists(unpaid), asked_at=None, expires_at__lte=now).order_by("id")
     return list(rows.select_for_update(of=("self",), skip_locked=True, no_key=True)[:limit])
+
+
+def fence_stands() -> None:
+    """Until the transaction ends the fence does not move. Taken before all other locks but the outbox's rows."""
+    _fence("pg_advisory_xact_lock_shared")
+
+
+def move_fence() -> None:
+    """Waits for all who apply billing's words just now; until the transaction ends nobody else does."""
+    _fence("pg_advisory_xact_lock")
+
+
+def _fence(function: str) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {function}(%s)", [FENCE_LOCK])

@@ -9,6 +9,7 @@ from django.utils import timezone
 from middleware_worker.contract.messages import OUR_PREFIX, TicketState
 from middleware_worker.outbox.transactions import retrying
 from reservations_site.events.models import Seat
+from reservations_site.healing import fence
 from reservations_site.reservations import audit, locks
 from reservations_site.reservations.models import Line
 
@@ -68,6 +69,8 @@ def apply_ticket_states(states: Iterable[TicketState]) -> set[str]:
     by_ticket = list(states)
     if not by_ticket:
         return set()
+    lowest = fence.lowest()
+    by_ticket = [state for state in by_ticket if state.generation >= lowest]
     ids = {state.id for state in by_ticket}
     about = list(Line.objects.filter(ticket_id__in=ids).values_list("ticket_id", "reservation_id", "seat_id"))
     unknown = ids - {ticket for ticket, _reservation, _seat in about}

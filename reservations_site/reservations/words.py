@@ -18,6 +18,7 @@ def action_names() -> dict[str, str]:
         "reserved": _("reservó"),
         "asked_to_end": _("pidió terminarla"),
         "confirmed": _("pagada"),
+        "adopted": _("recuperada desde facturación"),
         "released": _("liberada"),
         "seat_conflict": _("conflicto de asiento"),
         "seats_blocked": _("bloqueó asientos"),

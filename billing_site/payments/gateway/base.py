@@ -3,7 +3,9 @@
 Every call names its charge or refund by a reference of ours, which makes it once however often it is asked.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Protocol
 
@@ -43,14 +45,43 @@ class Result:
     reason: str = ""
 
 
+@dataclass(frozen=True)
+class LedgerRefund:
+    """Money that went back. `about` is the ticket, "" for a whole charge that paid for nothing."""
+
+    reference: str
+    amount: int
+    about: str = ""
+
+
+@dataclass(frozen=True)
+class LedgerCharge:
+    """Money that was captured, and what of it went back. `about` is the order's code."""
+
+    reference: str
+    amount: int
+    at: datetime
+    about: str = ""
+    refunds: tuple[LedgerRefund, ...] = ()
+
+    @property
+    def kept(self) -> int:
+        return self.amount - sum(refund.amount for refund in self.refunds)
+
+
 class Gateway(Protocol):
+    """`about` is kept in the gateway's ledger: a billing that lost its own rows finds there what was paid."""
+
     name: str
 
-    def charge(self, *, reference: str, amount: int, card: Card) -> Result:
+    def charge(self, *, reference: str, amount: int, card: Card, about: str = "") -> Result:
         """Takes whole pesos from a card: captured, declined or unknown. Raises GatewayUnreachable."""
 
     def lookup(self, *, reference: str) -> Result:
         """What became of a charge; unknown when the gateway cannot be asked."""
 
-    def refund(self, *, reference: str, charge: str, amount: int) -> Result:
+    def refund(self, *, reference: str, charge: str, amount: int, about: str = "") -> Result:
         """Gives whole pesos of a charge back: captured (done), declined or unknown."""
+
+    def ledger(self, *, since: datetime | None = None) -> Iterable[LedgerCharge]:
+        """Every captured charge that moved since (or was refunded), with all its refunds. Raises GatewayUnreachable."""

@@ -4,9 +4,9 @@ A process of its own, with a ledger (SQLite) that survives its death. A charge o
 reference, however often it is asked; the first answer is given again. Calls carry `X-Api-Key` when the
 process was started with `--key` (or the variable BILLING_GATEWAY_KEY).
 
-    POST /charges {"reference","amount","card_number"}   → {"outcome": "captured" | "declined", "reason"}
+    POST /charges {"reference","amount","card_number","about"?} → {"outcome": "captured" | "declined", "reason"}
     GET  /charges/<reference>                            → the same; 404 {"outcome": "not_found"}
-    POST /refunds {"reference","charge","amount"}        → {"outcome": "captured" | "declined", "reason"}
+    POST /refunds {"reference","charge","amount","about"?}      → {"outcome": "captured" | "declined", "reason"}
     GET  /ledger                                         → every charge and refund, and the sums
     GET  /                                               → these cards, as a page
 
@@ -54,10 +54,10 @@ SCHEMA = """
 PRAGMA journal_mode = WAL;
 CREATE TABLE IF NOT EXISTS charge (
     reference TEXT PRIMARY KEY, amount INTEGER NOT NULL, card TEXT NOT NULL, outcome TEXT NOT NULL,
-    reason TEXT NOT NULL, visible_from REAL NOT NULL, at REAL NOT NULL);
+    reason TEXT NOT NULL, visible_from REAL NOT NULL, at REAL NOT NULL, about TEXT NOT NULL DEFAULT '');
 CREATE TABLE IF NOT EXISTS refund (
     reference TEXT PRIMARY KEY, charge TEXT NOT NULL, amount INTEGER NOT NULL, outcome TEXT NOT NULL,
-    reason TEXT NOT NULL, at REAL NOT NULL);
+    reason TEXT NOT NULL, at REAL NOT NULL, about TEXT NOT NULL DEFAULT '');
 """
 
 
@@ -75,13 +75,18 @@ class Ledger:
         self._connection = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.executescript(SCHEMA)
+        for table in ("charge", "refund"):
+            # A ledger that an earlier version began.
+            columns = [row["name"] for row in self._connection.execute(f"PRAGMA table_info({table})")]
+            if "about" not in columns:
+                self._connection.execute(f"ALTER TABLE {table} ADD COLUMN about TEXT NOT NULL DEFAULT ''")
         self._connection.execute("PRAGMA synchronous = FULL")
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
 
-    def charge(self, reference: str, amount: int, card: str) -> tuple[dict[str, Any], bool]:
+    def charge(self, reference: str, amount: int, card: str, about: str = "") -> tuple[dict[str, Any], bool]:
         """The charge's answer, and whether it was made just now."""
         with self._lock:
             known = self._one("SELECT * FROM charge WHERE reference = ?", reference)
@@ -96,8 +101,8 @@ class Ledger:
             now = time.time()
             visible = now + self.late_seconds if card == LATE else now
             self._connection.execute(
-                "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (reference, amount, card[-4:], outcome, reason, visible, now),
+                "INSERT INTO charge VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+                (reference, amount, card[-4:], outcome, reason, visible, now, about),
             )
             return {"outcome": outcome, "reason": reason}, True
 
@@ -106,7 +111,7 @@ class Ledger:
             known = self._one("SELECT * FROM charge WHERE reference = ? AND visible_from <= ?", reference, time.time())
         return _answer(known) if known else None
 
-    def refund(self, reference: str, charge: str, amount: int) -> tuple[dict[str, Any], bool]:
+    def refund(self, reference: str, charge: str, amount: int, about: str = "") -> tuple[dict[str, Any], bool]:
         """The refund's answer, and whether it was made just now with the card that makes the caller wait."""
         with self._lock:
             paid = self._one("SELECT * FROM charge WHERE reference = ? AND outcome = 'captured'", charge)
@@ -128,8 +133,8 @@ class Ledger:
                 reason = "more_than_captured"
             outcome = "declined" if reason else "captured"
             self._connection.execute(
-                "INSERT INTO refund VALUES (?, ?, ?, ?, ?, ?)",
-                (reference, charge, amount, outcome, reason, time.time()),
+                "INSERT INTO refund VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (reference, charge, amount, outcome, reason, time.time(), about),
             )
             return {"outcome": outcome, "reason": reason}, card == SLOW_REFUND[-4:]
 
@@ -195,7 +200,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _charge(self, body: dict[str, Any]) -> None:
         card = re.sub(r"\D", "", str(body.get("card_number", "")))
-        answer, is_new = self.server.ledger.charge(_reference(body, "reference"), _amount(body), card)
+        answer, is_new = self.server.ledger.charge(_reference(body, "reference"), _amount(body), card, _about(body))
         if is_new and card == DIES:
             os._exit(DIED)
         if is_new and card in {SLOW, SWALLOWS}:
@@ -209,7 +214,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _refund(self, body: dict[str, Any]) -> None:
         reference, charge = _reference(body, "reference"), _reference(body, "charge")
-        answer, is_slow = self.server.ledger.refund(reference, charge, _amount(body))
+        answer, is_slow = self.server.ledger.refund(reference, charge, _amount(body), _about(body))
         if is_slow:
             time.sleep(self.server.slow_seconds)
         self._json(200, answer)
@@ -268,6 +273,14 @@ def _amount(body: dict[str, Any]) -> int:
     value = body.get("amount")
     if isinstance(value, bool) or not isinstance(value, int) or not 0 < value < 10**12:
         raise Refused("amount must be whole pesos, more than 0")
+    return value
+
+
+def _about(body: dict[str, Any]) -> str:
+    """The caller's own words for what it pays or gives back; kept in the ledger, looked at by nobody."""
+    value = body.get("about", "")
+    if not isinstance(value, str) or len(value) > 200:
+        raise Refused("about must be a text of at most 200 characters")
     return value
 
 

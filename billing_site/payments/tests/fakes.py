@@ -1,11 +1,19 @@
 """A gateway for tests, without a network. `test_gateway.py` runs the same tests on it and on the real process."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
 from functools import cache
 
 from billing_site.payments.gateway import simulator
-from billing_site.payments.gateway.base import Card, GatewayUnreachable, Outcome, Result
+from billing_site.payments.gateway.base import (
+    Card,
+    GatewayUnreachable,
+    LedgerCharge,
+    LedgerRefund,
+    Outcome,
+    Result,
+)
 
 UNREACHABLE = "4000000000009995"
 
@@ -23,6 +31,7 @@ class FakeGateway:
         self.charges: dict[str, tuple[int, str, Outcome]] = {}
         self.refunds: dict[str, tuple[str, int, Outcome]] = {}
         self.late: set[str] = set()
+        self.about: dict[str, str] = {}
         self.calls: list[str] = []
         # A test may run something while the gateway is being asked.
         self.before_answer: Callable[[], None] = lambda: None
@@ -39,9 +48,10 @@ class FakeGateway:
         """What was on its way arrives."""
         self.late.clear()
 
-    def charge(self, *, reference: str, amount: int, card: Card) -> Result:
+    def charge(self, *, reference: str, amount: int, card: Card, about: str = "") -> Result:
         with self._lock:
             self.calls.append(f"charge {reference}")
+            self.about.setdefault(reference, about)
             if card.number == UNREACHABLE:
                 raise GatewayUnreachable("connection refused")
             is_new = reference not in self.charges
@@ -63,9 +73,10 @@ class FakeGateway:
             return Result(Outcome.NOT_FOUND)
         return Result(self.charges[reference][2])
 
-    def refund(self, *, reference: str, charge: str, amount: int) -> Result:
+    def refund(self, *, reference: str, charge: str, amount: int, about: str = "") -> Result:
         with self._lock:
             self.calls.append(f"refund {reference}")
+            self.about.setdefault(reference, about)
             if reference in self.refunds:
                 return Result(self.refunds[reference][2])
             paid, card, outcome = self.charges.get(charge, (0, "", Outcome.DECLINED))
@@ -73,6 +84,17 @@ class FakeGateway:
             refused = outcome != Outcome.CAPTURED or card == simulator.NO_REFUND or back + amount > paid
             self.refunds[reference] = (charge, amount, Outcome.DECLINED if refused else Outcome.CAPTURED)
         return Result(Outcome.UNKNOWN) if card == simulator.SLOW_REFUND else Result(self.refunds[reference][2])
+
+    def ledger(self, *, since: datetime | None = None) -> Iterable[LedgerCharge]:
+        now = datetime.now(UTC)
+        for reference, (amount, _card, outcome) in self.charges.items():
+            back = tuple(
+                LedgerRefund(name, returned, self.about.get(name, ""))
+                for name, (charge, returned, done) in self.refunds.items()
+                if charge == reference and done == Outcome.CAPTURED
+            )
+            if outcome == Outcome.CAPTURED:
+                yield LedgerCharge(reference, amount, now, self.about.get(reference, ""), back)
 
 
 @cache

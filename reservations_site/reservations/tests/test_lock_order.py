@@ -28,7 +28,9 @@ def locks_of(queries: CaptureQueriesContext) -> list[str]:
     found = []
     for query in queries.captured_queries:
         sql = query["sql"]
-        if "pg_advisory_xact_lock" in sql:
+        if "pg_advisory_xact_lock_shared" in sql:
+            found.append("fence")
+        elif "pg_advisory_xact_lock" in sql:
             found.append("buyer")
         elif " UPDATE" in sql and " FOR " in sql:
             match = LOCK.match(sql)
@@ -58,13 +60,13 @@ def test_best_available_locks_in_the_same_order_and_passes_over_what_others_hold
     assert any("SKIP LOCKED" in query["sql"] for query in queries.captured_queries)
 
 
-def test_settling_locks_outbox_rows_then_reservations_then_seats(event: Event) -> None:
+def test_settling_locks_outbox_rows_then_the_fence_then_reservations_then_seats(event: Event) -> None:
     booking = hold(event, "A-1", "A-2")
     states = [TicketState(id=line.ticket_id, status="PAID", generation=1, n=1) for line in booking.lines]
     answer = Answer(id=str(OutboxMessage.objects.get().id), result="done", tickets=states)
     with CaptureQueriesContext(connection) as queries:
         settle([answer])
-    assert locks_of(queries) == ["outbox_outboxmessage", "reservations_reservation", "events_seat"]
+    assert locks_of(queries) == ["outbox_outboxmessage", "fence", "reservations_reservation", "events_seat"]
 
 
 def test_asking_to_end_locks_the_reservation_alone(event: Event) -> None:

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import close_old_connections
 
+from middleware_worker.outbox.closing import is_closed
 from middleware_worker.outbox.services import prune
 from reservations_site.reservations.endings import BATCH, end_cancelled_events, end_holds_that_ran_out
 
@@ -37,7 +38,8 @@ def run(*, stopping: Callable[[], bool], idle: Callable[[float], object]) -> Non
         busy = False
         try:
             close_old_connections()
-            busy = run_once(round_number)
+            # While the site heals, nothing is asked from an old state.
+            busy = not is_closed() and run_once(round_number)
         except Exception as error:
             log.warning("jobs: %r; once more", error)
         round_number += 1

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class HealingConfig(AppConfig):
+    name = "billing_site.healing"
+    label = "healing"
