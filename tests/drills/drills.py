@@ -297,7 +297,7 @@ def rush(scene: Scene) -> None:
 
     One buyer has the seat, the others are told by name which seat was lost.
     """
-    scene.breaks("forty buyers, thirty seats", lambda: scene.load.rush(buyers=40, rounds=30))
+    scene.breaks("forty buyers, ten seats", lambda: scene.load.rush(buyers=40, rounds=10))
 
 
 # --- Carriers -------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ class Load:
         self._auth = {name: cluster.auth(name) for name in ("billing", "middleware")}
         self._staff = cluster.staff()
         self._threads: list[threading.Thread] = []
-        self._pool = ThreadPoolExecutor(200)
+        self._pool = ThreadPoolExecutor(400)
 
     # Running
 
