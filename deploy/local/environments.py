@@ -149,7 +149,10 @@ class Environments:
             "RESERVATIONS_SECRET_KEY": self.secrets["RESERVATIONS_SECRET_KEY"],
             "RESERVATIONS_DATABASE_URL": self._backends.reservations,
             "RESERVATIONS_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
-            "RESERVATIONS_SERVICE_KEYS": self._callers("portal", "worker"),
+            "RESERVATIONS_SERVICE_KEYS": self._callers("portal", "worker", "billing"),
+            # The sites ask each other, each with a key of its own, when one heals.
+            "RESERVATIONS_BILLING_URL": self._ports.url("billing"),
+            "RESERVATIONS_SERVICE_KEY": self.secrets["RESERVATIONS_SERVICE_KEY"],
         }
         if self._backends.reservations_replica:
             own["RESERVATIONS_REPLICA_URL"] = self._backends.reservations_replica
@@ -167,7 +170,9 @@ class Environments:
             "BILLING_SECRET_KEY": self.secrets["BILLING_SECRET_KEY"],
             "BILLING_DATABASE_URL": self._backends.billing,
             "BILLING_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
-            "BILLING_SERVICE_KEYS": self._callers("portal", "worker"),
+            "BILLING_SERVICE_KEYS": self._callers("portal", "worker", "reservations"),
+            "BILLING_RESERVATIONS_URL": self._ports.url("reservations"),
+            "BILLING_SERVICE_KEY": self.secrets["BILLING_SERVICE_KEY"],
             "BILLING_GATEWAY_URL": self._ports.url("gateway"),
             "BILLING_GATEWAY_KEY": self.secrets["BILLING_GATEWAY_KEY"],
             "BILLING_TICKET_KEYS": f"k1:{self.secrets['BILLING_TICKET_SEED']}",
