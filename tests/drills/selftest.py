@@ -54,7 +54,7 @@ BREAKS = [
                 "return dict(rows.",
             )
         ],
-        sql=["drop index one_live_line_a_seat"],
+        sql=["drop index if exists one_live_line_a_seat"],
         mend=[ONE_LIVE_LINE],
     ),
     Break(
@@ -82,7 +82,7 @@ BREAKS = [
                 "None",
             )
         ],
-        sql=["alter table reservations_reservation drop constraint idempotency_key_once_a_caller"],
+        sql=["alter table reservations_reservation drop constraint if exists idempotency_key_once_a_caller"],
         mend=[ONE_A_KEY],
     ),
     Break(
