@@ -1,6 +1,12 @@
 """How gunicorn serves each of the programs; its numbers come from the environment."""
 
 import os
+import tempfile
+from typing import Any
+
+# Where the workers leave their numbers, so that any of them answers /metrics for all. prometheus_client looks at it
+# when it is imported, so not before this line.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="metrics-")
 
 bind = f"0.0.0.0:{os.environ['PORT']}"
 workers = int(os.environ.get("WEB_WORKERS", "2"))
@@ -22,3 +28,10 @@ control_socket_disable = True
 # nginx writes the access log, with the same request id.
 accesslog = None
 errorlog = "-"
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """The gauges of a worker that has ended are no longer counted."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(worker.pid)
