@@ -127,7 +127,13 @@ def send(pids: Iterable[int], number: int) -> None:
 
 
 def kill_tree(pid: int) -> None:
-    """Kills `pid`, its descendants and its session with SIGKILL, and waits until they are gone."""
+    """Kills our child `pid`, its descendants and its session with SIGKILL, and waits until they are gone.
+
+    A child that was reaped long ago may have left its number to somebody else, who is spared.
+    """
+    fields = _stat(pid)
+    if fields and int(fields[1]) != os.getpid():
+        return
     doomed = list(dict.fromkeys([*family(pid), *group(pid)]))
     send(doomed, signal.SIGKILL)
     wait_gone(doomed, 10)

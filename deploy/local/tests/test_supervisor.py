@@ -189,3 +189,19 @@ def test_a_second_start_ends_what_a_killed_run_left_behind(tmp_path, lines):
     with Supervisor(tmp_path, say=lines.append):
         assert not leash.alive(daemon)
     assert "that an earlier run had left behind" in lines[0]  # its killed parent may be dying still, and is counted
+
+
+def test_a_stranger_who_has_got_a_dead_childs_number_is_spared(tmp_path):
+    code = (
+        f"import subprocess, sys; print(subprocess.Popen({SLEEP!r}, start_new_session=True).pid, flush=True); input()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=ENV
+    ) as other:
+        stranger = int(other.stdout.readline())
+        try:
+            leash.kill_tree(stranger)
+            assert leash.alive(stranger)
+        finally:
+            leash.kill_tree(other.pid)
+    assert leash.wait_gone([stranger], 10)
