@@ -7,7 +7,7 @@ BIN := .venv/bin
 LISTS := reservations billing portal middleware demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset manage test lint format requirements messages drills drill drills-selftest rolling slo
+.PHONY: help demo demo-reset manage test lint format requirements messages drills drill drills-selftest rolling slo screens
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -70,3 +70,7 @@ rolling: ## restart every part one after the other while it sells: no request ma
 slo: ## service levels beside what the last drills measured; writes docs/faults.md
 	@$(PYTHON) deploy/local/install.py dev
 	@exec $(BIN)/python -m tests.drills.slo
+
+screens: ## a picture of each page, on a phone and on a desk, into docs/screens/
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.screens
