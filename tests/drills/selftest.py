@@ -98,8 +98,10 @@ BREAKS = [
 def mount(broken: Break) -> None:
     """Starts the services with a copy of their program that has the patches in it."""
     shutil.rmtree(COPIES, ignore_errors=True)
-    for package in {path.partition("/")[0] for path, _old, _new in broken.patches} | {"middleware_worker"}:
-        shutil.copytree(docker.ROOT / package, COPIES / package, ignore=shutil.ignore_patterns("__pycache__"))
+    # From the container: the checkout may be another version than the one that runs. Without the compiled files.
+    docker.run("docker", "cp", f"{docker.container(broken.services[0])}:/app", str(COPIES))
+    for compiled in COPIES.rglob("__pycache__"):
+        shutil.rmtree(compiled)
     for path, old, new in broken.patches:
         file = COPIES / path
         text = file.read_text()
