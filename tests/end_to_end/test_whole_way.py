@@ -9,9 +9,9 @@ from tests.world import World, until
 
 def mails_about(world: World, code: str) -> list[Message]:
     """Every mail that was sent about an order, from the folder that the mail backend writes to."""
-    text = "\n".join(path.read_text() for path in Path(world.stack.environments.mail).glob("*"))
-    parts = [part for part in text.split("-" * 79 + "\n") if part.strip()]
-    return [found for found in map(email.message_from_string, parts) if code in found.as_string()]
+    files = [path.read_text() for path in Path(world.stack.environments.mail).glob("*")]
+    parts = [part.lstrip() for text in files for part in text.split("-" * 79 + "\n")]
+    return [found for found in map(email.message_from_string, filter(None, parts)) if code in found.as_string()]
 
 
 def attachments(mail: Message) -> list[Message]:
