@@ -13,7 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import amqp
 import requests
+from kombu.utils.url import parse_url
 
 from deploy.local.servers import Servers
 from deploy.local.stack import Stack
@@ -223,6 +225,19 @@ class World:
         assert not broken, "\n".join(broken)
 
     # Faults
+
+    @contextmanager
+    def channel(self) -> Iterator[amqp.Channel]:
+        """A bare AMQP channel, as pika would give an outside program."""
+        parts = parse_url(self.servers.rabbitmq.url())
+        host = f"{parts['hostname']}:{parts['port']}"
+        with amqp.Connection(host, userid=parts["userid"], password=parts["password"], virtual_host="/") as connection:
+            yield connection.channel()
+
+    def purge(self, queue: str) -> int:
+        """Deletes what is in a queue; how many messages, counted by the queue itself."""
+        with self.channel() as found:
+            return found.queue_purge(queue)
 
     @contextmanager
     def without(self, *programs: str) -> Iterator[None]:

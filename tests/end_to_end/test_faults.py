@@ -39,7 +39,7 @@ def test_queues_purged_while_tickets_are_on_their_way(world: World) -> None:
         codes = sell(world, seats)
         until("the relay has published", lambda: published(world, codes))
         # Again, should they just have run out: the relay then publishes them anew.
-        until("messages are purged", lambda: world.servers.rabbitmq.purge("ticketflow.to_billing") > 0)
+        until("messages are purged", lambda: world.purge("ticketflow.to_billing") > 0)
     all_arrived_once(world, codes)
 
 

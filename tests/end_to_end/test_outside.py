@@ -3,12 +3,9 @@
 import base64
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import amqp
 import pytest
-from kombu.utils.url import parse_url
 
 from tests.world import World, until
 
@@ -63,18 +60,9 @@ def malformed() -> list[bytes]:
     return bodies
 
 
-@contextmanager
-def channel(world: World) -> Iterator[amqp.Channel]:
-    """A bare AMQP channel, as pika would give an outside program."""
-    parts = parse_url(world.servers.rabbitmq.url())
-    host = f"{parts['hostname']}:{parts['port']}"
-    with amqp.Connection(host, userid=parts["userid"], password=parts["password"], virtual_host="/") as connection:
-        yield connection.channel()
-
-
 def send(world: World, bodies: list[bytes]) -> None:
     """Nothing but a body: no content type, no headers, no message id."""
-    with channel(world) as found:
+    with world.channel() as found:
         found.queue_declare("new_ticket", durable=True, auto_delete=False)
         for body in bodies:
             found.basic_publish(amqp.Message(body), exchange="", routing_key="new_ticket")
@@ -219,7 +207,7 @@ def test_new_ticket_can_be_declared_by_either_side_first(world: World, first: st
     name = f"EXT-{uuid.uuid4()}"
     if first == "producer":
         with world.without("ingress"):
-            with channel(world) as found:
+            with world.channel() as found:
                 found.queue_delete("new_ticket")
             send(world, [json.dumps(ticket_body(name)).encode()])
     else:
