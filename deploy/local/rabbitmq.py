@@ -56,7 +56,7 @@ class RabbitServer(Server):
     # What tests ask of it
 
     def purge(self, queue: str) -> int:
-        """Deletes every message of a queue that no consumer holds; how many, by a count that may be five seconds old."""
+        """Deletes what no consumer holds; how many messages, by a count that may be five seconds old."""
         ready = self._count(queue, "messages_ready")
         self.api("DELETE", f"queues/%2F/{quote(queue, safe='')}/contents")
         return ready
