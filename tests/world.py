@@ -30,8 +30,8 @@ SLOW = "4000000000000259"
 DIES_AFTER_CAPTURE = "4000000000000341"
 
 # Deadlines stand here and nowhere else, generous: tests fail on what is wrong, not on what is slow.
-CARRIED_WITHIN = 180.0
-HEALED_WITHIN = 240.0
+CARRIED_WITHIN = 90.0
+HEALED_WITHIN = 120.0
 
 MAKE_EVENT = """
 from datetime import timedelta
