@@ -7,7 +7,7 @@ BIN := .venv/bin
 LISTS := reservations billing portal middleware demo
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-reset manage test lint format requirements messages drills drill drills-selftest rolling slo screens
+.PHONY: help demo demo-reset manage test lint format requirements messages drills drill drills-selftest rolling backup restore slo screens
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -67,9 +67,23 @@ rolling: ## restart every part one after the other while it sells: no request ma
 	@$(PYTHON) deploy/local/install.py dev
 	@exec $(BIN)/python -m tests.drills rolling-restart $(ARGS)
 
+backup: ## dump all three databases of the topology while it sells, into backups/<UTC time> (KEEP=14: only the newest)
+	@exec deploy/backup
+
+restore: ## put one site's database back to a backup and heal it (SITE=reservations|billing|portal FROM=backups/…)
+	@exec deploy/restore "$(if $(filter file,$(origin SITE)),,$(SITE))" "$(FROM)"
+
 slo: ## service levels beside what the last drills measured; writes docs/faults.md
 	@$(PYTHON) deploy/local/install.py dev
 	@exec $(BIN)/python -m tests.drills.slo
+
+bench: ## how fast, beside the limit of the database, in rounds; writes docs/performance.md (ARGS="--rounds 3")
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.bench $(ARGS)
+
+bench-quick: ## the same in two minutes, printed only
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.bench --quick $(ARGS)
 
 screens: ## a picture of each page, on a phone and on a desk, into docs/screens/
 	@$(PYTHON) deploy/local/install.py dev

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.core.cache import cache
 from django.test import Client
 from django.utils import timezone
@@ -26,6 +27,8 @@ def _own_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     settings.EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
     settings.GATEWAY = "billing_site.payments.tests.fakes.the_gateway"
     settings.ALLOWED_HOSTS = ["testserver"]
+    # Nobody answers there: no test waits for another program.
+    settings.MIDDLEWARE_URL = settings.OTHER_SITE_URL = "http://127.0.0.1:9"
     # It reads the names of all static files for each client, and no test asks for one.
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if "whitenoise" not in name]
     cache.clear()
@@ -76,6 +79,28 @@ def make_person(db: None) -> Callable[..., Person]:
         return person
 
     return make
+
+
+@pytest.fixture
+def desk(client: Client, make_person: Callable[..., Person]) -> Callable[[str], Client]:
+    """Logs a staff member of a role in; gives their client."""
+
+    def log_in(role: str) -> Client:
+        person = make_person(22_222_222, full_name="Bruno", is_staff=True)
+        person.groups.set([Group.objects.get(name=role)])
+        client.force_login(person)
+        return client
+
+    return log_in
+
+
+@pytest.fixture
+def guard(client: Client, make_person: Callable[..., Person]) -> Client:
+    """Somebody who may let people in, logged in."""
+    person = make_person(9_999_999, full_name="Pía Puerta", is_staff=True)
+    person.groups.add(Group.objects.get(name="gate"))
+    client.force_login(person)
+    return client
 
 
 def bearer(person: Person) -> dict[str, str]:

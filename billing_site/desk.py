@@ -29,28 +29,48 @@ class Desk(admin.AdminSite):
 
     def get_urls(self) -> list[URLPattern | URLResolver]:
         # Imported here: the models are not loaded yet when the site is made.
+        from billing_site.carriage import views as carriage
+        from billing_site.event_refunds import views as event_refunds
         from billing_site.payments import views as payments
         from billing_site.tickets import views as tickets
 
         return [
+            path("search/", self.admin_view(tickets.search_page), name="search"),
+            path("carriage/", self.admin_view(carriage.carriage_page), name="carriage"),
             path("check-in/", self.admin_view(tickets.check_in_page), name="check_in"),
             path("sums/", self.admin_view(payments.sums_page), name="sums"),
+            path("event-refunds/", self.admin_view(event_refunds.list_page), name="event_refunds"),
+            path("event-refunds/new/", self.admin_view(event_refunds.new_page), name="event_refund_new"),
+            path("event-refunds/<int:id>/", self.admin_view(event_refunds.refund_page), name="event_refund"),
             path("language/", set_language, name="language"),
             *super().get_urls(),
         ]
 
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         from billing_site.payments import today
+        from billing_site.tickets.search import may_search
 
-        context = {"today": today.figures(request.user), "attention": today.attention(request.user)}
+        context = {
+            "today": today.figures(request.user),
+            "attention": today.attention(request.user),
+            "charts": today.charts(request.user),
+            "can_search": may_search(request.user),
+        }
         return super().index(request, {**context, **(extra_context or {})})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[dict[str, Any]]:
         pages = []
         if request.user.has_perm("tickets.check_in_ticket"):
-            pages.append(_page(_("Control de ingreso"), "check_in"))
+            pages.append(_page(_("Puerta, en el teléfono"), "gate:gate"))
+            pages.append(_page(_("Control de ingreso"), "admin:check_in"))
+        if request.user.has_perm("tickets.check_in_ticket") or request.user.has_perm("tickets.view_admission"):
+            pages.append(_page(_("Entradas dobles"), "gate:doubles"))
         if request.user.has_perm("tickets.view_sums"):
-            pages.append(_page(_("Sumas por evento y día"), "sums"))
+            pages.append(_page(_("Sumas por evento y día"), "admin:sums"))
+        if request.user.has_perm("event_refunds.view_eventrefund"):
+            pages.append(_page(_("Reembolso de eventos"), "admin:event_refunds"))
+        if request.user.has_perm("outbox.view_outboxmessage"):
+            pages.append(_page(_("Mensajería: colas y trabajadores"), "admin:carriage"))
         apps = super().get_app_list(request, app_label)
         if not pages or app_label:
             return apps
@@ -87,6 +107,6 @@ def badge(label: Any, tone: str) -> SafeString:
 
 
 def _page(name: Any, url_name: str) -> dict[str, Any]:
-    url = reverse(f"admin:{url_name}")
+    url = reverse(url_name)
     perms = {"add": False, "change": False, "delete": False, "view": True}
     return {"name": name, "object_name": url_name, "admin_url": url, "add_url": None, "view_only": True, "perms": perms}

@@ -1,13 +1,16 @@
 """What goes wrong outside of a view's control: a lost database, a body too large, a fault of ours."""
 
 import logging
+import time
 from collections.abc import Callable
+from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
-from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.db import InterfaceError, OperationalError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse, UnreadablePostError
 from django.http.response import HttpResponseBase
 from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound
@@ -16,8 +19,12 @@ from rest_framework.views import APIView
 
 from billing_site.router import from_replica
 from middleware_worker.contract.drf import error_body, server_error, unavailable
+from middleware_worker.contract.patience import Patience
+from middleware_worker.outbox.transactions import deadline
 
 log = logging.getLogger(__name__)
+
+READING = {"GET", "HEAD", "OPTIONS"}
 
 
 class FailuresMiddleware:
@@ -25,9 +32,37 @@ class FailuresMiddleware:
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
+        self._patience = Patience(settings.DATABASE_WAITERS)
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        # A transaction whose COMMIT no replica acknowledges is not begun again and again while a caller waits.
+        until = time.monotonic() + settings.DATABASE_PATIENCE_SECONDS
+        # Whoever only looks is answered by the replica, and the worker comes again by itself: those do not wait.
+        if request.method in READING or request.path.startswith("/api/internal/"):
+            with deadline(until):
+                return self.get_response(request)
+        with deadline(until, wait=self._wait_for_database) as bounds:
+            self._wait_for_database()
+            if not _is_read_again(request):
+                return self.get_response(request)
+            response = self.get_response(request)
+            if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE and not bounds.begun:
+                # Lost while it looked who asks for what: nothing has happened yet.
+                self._wait_for_database()
+                response = self.get_response(request)
+            return response
+
+    def _wait_for_database(self) -> None:
+        """Whoever pays or refunds while the database restarts waits some seconds.
+
+        Costs nothing otherwise: a kept connection is checked at its first use in any case.
+        """
+        with suppress(OperationalError, InterfaceError):  # the view says it in its own way
+            self._patience.call(
+                lambda: connection.cursor().close(),
+                seconds=settings.DATABASE_WAIT_SECONDS,
+                errors=(OperationalError, InterfaceError),
+            )
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, OperationalError | InterfaceError):
@@ -39,6 +74,15 @@ class FailuresMiddleware:
             log.error("unexpected error in %s %s", request.method, request.path, exc_info=error)
             return server_error(request)
         return None
+
+
+def _is_read_again(request: HttpRequest) -> bool:
+    """Whether a view can be called twice: its body is small enough to be kept."""
+    try:
+        small = int(request.META.get("CONTENT_LENGTH") or 0) <= settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        return small and request.path.startswith("/api/") and request.body is not None
+    except (ValueError, UnreadablePostError):
+        return False
 
 
 class ReadsFallBack(APIView):

@@ -15,6 +15,7 @@ from django.db import close_old_connections, connections
 from billing_site.accounts import limits
 from billing_site.accounts import services as accounts
 from billing_site.documents import jobs as documents
+from billing_site.event_refunds import services as event_refunds
 from billing_site.payments import refunds
 from billing_site.payments import services as payments
 from billing_site.tickets import services as tickets
@@ -41,6 +42,7 @@ def prune_outbox() -> int:
 JOBS = [
     Job("settle payment attempts", payments.settle_attempts, 1),
     Job("move refunds", refunds.run_refunds, 1),
+    Job("refund events", event_refunds.work, 2),
     Job("expire outside tickets", tickets.expire_seatless, 20),
     Job("issue documents", documents.issue_due, 1),
     Job("send mails", documents.send_due, 1),

@@ -5,6 +5,8 @@ from django.http import HttpRequest
 from django.middleware.locale import LocaleMiddleware
 from django.utils import translation
 
+FOR_STAFF = ("/admin/", "/gate/", "/api/gate/")
+
 
 class ChosenLanguage(LocaleMiddleware):
     """For staff Spanish unless they chose otherwise at the foot of a page; for programs what they ask for.
@@ -13,7 +15,7 @@ class ChosenLanguage(LocaleMiddleware):
     """
 
     def process_request(self, request: HttpRequest) -> None:
-        if not request.path_info.startswith("/admin/"):
+        if not request.path_info.startswith(FOR_STAFF):
             super().process_request(request)
             return
         chosen = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")

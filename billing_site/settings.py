@@ -4,6 +4,7 @@ import socket
 from pathlib import Path
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 from middleware_worker.contract.credentials import parse_keys
 from middleware_worker.outbox.databases import database
@@ -23,20 +24,34 @@ OTHER_SITE = "reservations"
 OTHER_SITE_URL = env.str("BILLING_RESERVATIONS_URL", default="http://127.0.0.1:8083")
 SERVICE_KEY = env.str("BILLING_SERVICE_KEY", default="")
 
+# The middleware's front, which says how the queues and the worker are.
+MIDDLEWARE_URL = env.str("BILLING_MIDDLEWARE_URL", default="http://127.0.0.1:8000")
+
 AUTH_USER_MODEL = "accounts.Person"
 PORTAL_URL = env.str("BILLING_PORTAL_URL", default="http://localhost:5003")
 
-# Payments: the simulator's address, or another gateway named by its class.
-GATEWAY = env.str("BILLING_GATEWAY", default="billing_site.payments.gateway.simulated.SimulatedGateway")
+# Payments: `simulator` (its address below), `webpay`, or another gateway by its class.
+GATEWAY = env.str("BILLING_GATEWAY", default="simulator")
 GATEWAY_URL = env.str("BILLING_GATEWAY_URL", default="http://127.0.0.1:5010")
 GATEWAY_KEY = env.str("BILLING_GATEWAY_KEY", default="")
 GATEWAY_TIMEOUT_SECONDS = env.float("BILLING_GATEWAY_TIMEOUT_SECONDS", default=5)
+# Webpay Plus: Transbank's address, and the shop's code and key there. Its page is open for so long at most.
+WEBPAY_URL = env.str("BILLING_WEBPAY_URL", default="https://webpay3g.transbank.cl")
+WEBPAY_COMMERCE_CODE = env.str("BILLING_WEBPAY_COMMERCE_CODE", default="")
+WEBPAY_API_KEY = env.str("BILLING_WEBPAY_API_KEY", default="")
+WEBPAY_FORM_SECONDS = env.int("BILLING_WEBPAY_FORM_SECONDS", default=660)
+if GATEWAY == "webpay" and not (WEBPAY_COMMERCE_CODE and WEBPAY_API_KEY):
+    raise ImproperlyConfigured("BILLING_GATEWAY=webpay needs BILLING_WEBPAY_COMMERCE_CODE and BILLING_WEBPAY_API_KEY.")
 # While an attempt may still capture, "not found" from the gateway is not final.
 ATTEMPT_TTL_SECONDS = env.int("BILLING_ATTEMPT_TTL_SECONDS", default=300)
 SEATLESS_HOLD_MINUTES = env.int("BILLING_SEATLESS_HOLD_MINUTES", default=4320)
 CLAIM_VERIFIES = env.bool("BILLING_CLAIM_VERIFIES", default=False)
 # Ed25519 seeds, «kid:base64» each: the first signs, all are accepted at the gate.
 TICKET_KEYS = env.list("BILLING_TICKET_KEYS")
+# A gate without network: whether a good signature that is not on its list lets in (docs/gate.md), and after how many
+# minutes the list's age becomes a warning.
+GATE_ADMITS_UNLISTED = env.bool("BILLING_GATE_ADMITS_UNLISTED", default=True)
+GATE_LIST_WARNING_MINUTES = env.int("BILLING_GATE_LIST_WARNING_MINUTES", default=15)
 
 vars().update(env.email_url("BILLING_EMAIL_URL", default="consolemail://"))
 EMAIL_TIMEOUT = 10
@@ -59,6 +74,8 @@ INSTALLED_APPS = [
     "billing_site.documents",
     "billing_site.dead_letters",
     "billing_site.healing",
+    "billing_site.gate",
+    "billing_site.event_refunds",
 ]
 # Who may read /metrics: whoever has this token. Without one there is no such page.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
@@ -95,9 +112,15 @@ TEMPLATES = [
     }
 ]
 
-DATABASES = {"default": database(env.str("BILLING_DATABASE_URL"))}
+# Longer than a lock is waited for. 0, any time, for migrations and healing.
+DATABASE_PATIENCE_SECONDS = env.int("BILLING_DATABASE_PATIENCE_SECONDS", default=6)
+# A write that finds the database away, as while it restarts, waits so long for it before it begins; at most so many
+# requests of a process wait at once, and one thread of gunicorn's is always left for all others.
+DATABASE_WAIT_SECONDS = env.float("BILLING_DATABASE_WAIT_SECONDS", default=4)
+DATABASE_WAITERS = max(1, env.int("WEB_THREADS", default=4) - 1)
+DATABASES = {"default": database(env.str("BILLING_DATABASE_URL"), patience=DATABASE_PATIENCE_SECONDS)}
 if replica_url := env.str("BILLING_REPLICA_URL", default=""):
-    DATABASES["replica"] = database(replica_url, replica=True)
+    DATABASES["replica"] = database(replica_url, replica=True, patience=DATABASE_PATIENCE_SECONDS)
 DATABASE_ROUTERS = ["billing_site.router.BillingRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -111,6 +134,7 @@ OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=30)
 LANGUAGE_CODE = "es-cl"
 LANGUAGES = [("es-cl", "Español"), ("en", "English")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
+FORMAT_MODULE_PATH = "billing_site.formats"
 TIME_ZONE = "America/Santiago"
 USE_TZ = True
 

@@ -7,6 +7,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from billing_site.accounts import api as accounts
 from billing_site.dead_letters import api as dead_letters
 from billing_site.failures import NoSuchCall
+from billing_site.gate import api as gate
 from billing_site.healing import api as healing
 from billing_site.health import HealthView, InstanceView
 from billing_site.payments import api as payments
@@ -31,13 +32,20 @@ api: list[URLPattern | URLResolver] = [
     path("tickets/<path:external_id>", tickets.TicketView.as_view()),
     path("orders/<path:code>/pay", payments.PayView.as_view()),
     path("orders/<path:code>", tickets.OrderView.as_view()),
+    path("payments/webpay/return", payments.WebpayReturnView.as_view()),
     path("register", accounts.RegisterView.as_view()),
     path("register/confirm", accounts.ConfirmView.as_view()),
     path("login", accounts.LoginView.as_view()),
     path("me", accounts.MeView.as_view()),
+    path("me/email", accounts.EmailChangeView.as_view()),
+    path("email/confirm", accounts.EmailConfirmView.as_view()),
     path("claims", accounts.ClaimsView.as_view()),
     path("password/forgot", accounts.ForgotView.as_view()),
     path("password/reset", accounts.ResetView.as_view()),
+    path("gate/events", gate.EventsView.as_view()),
+    path("gate/events/<str:key>/list", gate.ListView.as_view()),
+    path("gate/scans", gate.ScansView.as_view()),
+    path("gate/admissions", gate.AdmissionsView.as_view()),
     path("schema/", SpectacularAPIView.as_view(authentication_classes=[]), name="schema"),
     path("docs/", SpectacularSwaggerSplitView.as_view(url_name="schema", authentication_classes=[])),
     path("<path:rest>", NoSuchCall.as_view()),
@@ -47,6 +55,7 @@ urlpatterns = [
     path("health", HealthView.as_view()),
     path("api/", include(api)),
     path("admin/", admin.site.urls),
+    path("gate/", include("billing_site.gate.urls")),
 ]
 
 handler400 = "middleware_worker.contract.drf.bad_request"

@@ -87,12 +87,13 @@ def connection(broker_url: str, folder: str = "") -> Connection:
 
 
 def declare(opened: Connection) -> None:
-    """Every queue of ours, dead letters first: at-least-once dead-lettering needs its target.
-
-    `new_ticket` may exist with other arguments; then it is used as it is.
-    """
+    """Every queue of ours, dead letters first: at-least-once dead-lettering needs its target."""
     for queue in (dead_letter_queue, *carry_queues):
         queue(opened.default_channel).declare()
+
+
+def declare_new_ticket(opened: Connection) -> None:
+    """The sellers' queue. It may exist with other arguments; then it is used as it is."""
     try:
         with opened.channel() as channel:
             new_ticket_queue(channel).declare()

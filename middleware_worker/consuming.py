@@ -23,6 +23,7 @@ class BatchConsumer:
     """
 
     queue: Queue
+    declare = staticmethod(broker.declare)
     batch_size = 100
     batch_seconds = 0.05
     prefetch = 200
@@ -52,7 +53,7 @@ class BatchConsumer:
     def _consume(self) -> None:
         with self._connect() as connection:
             connection.connect()
-            broker.declare(connection)
+            self.declare(connection)
             self._connection, self._batch = connection, []
             consumer = Consumer(
                 connection.default_channel,

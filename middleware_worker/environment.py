@@ -11,6 +11,8 @@ BILLING = "billing"
 
 class Environment(NamedTuple):
     broker_url: str
+    # Where outside sellers put `new_ticket`. A virtual host apart keeps their log-in from our queues.
+    sellers_broker_url: str
     broker_folder: str
     urls: dict[str, str]
     service_key: str
@@ -20,8 +22,10 @@ class Environment(NamedTuple):
 def read() -> Environment:
     """The settings; raises ImproperlyConfigured that names a variable which is missing."""
     env = environ.Env()
+    broker_url = env.str("BROKER_URL")
     return Environment(
-        broker_url=env.str("BROKER_URL"),
+        broker_url=broker_url,
+        sellers_broker_url=env.str("SELLERS_BROKER_URL", default="") or broker_url,
         broker_folder=env.str("BROKER_FOLDER", default=""),
         urls={
             RESERVATIONS: env.str("MIDDLEWARE_RESERVATIONS_URL", default="http://127.0.0.1:8083"),

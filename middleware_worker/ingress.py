@@ -10,8 +10,9 @@ import signal
 import sys
 import threading
 from collections import OrderedDict
+from functools import partial
 
-from kombu import Message
+from kombu import Connection, Message
 
 from middleware_worker import broker, clients, consuming, dead_letters, environment, new_tickets
 from middleware_worker.clients import Refused, Unreachable
@@ -25,6 +26,7 @@ class NewTickets(consuming.BatchConsumer):
     """Raw JSON → one task for billing, or dead letters; acked when the broker has confirmed them."""
 
     queue = broker.new_ticket_queue
+    declare = staticmethod(broker.declare_new_ticket)
 
     def __init__(self, publisher: Publisher, **how: object) -> None:
         super().__init__(**how)  # type: ignore[arg-type]
@@ -172,9 +174,15 @@ def main() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    how = {"connect": lambda: broker.connection(found.broker_url, found.broker_folder), "stop": stop}
+
+    def connect(url: str) -> Connection:
+        return broker.connection(url, found.broker_folder)
+
     publisher = Publisher(found.broker_url, found.broker_folder)
-    consumers = [NewTickets(publisher, **how), DeadLetters(**how)]
+    consumers = [
+        NewTickets(publisher, connect=partial(connect, found.sellers_broker_url), stop=stop),
+        DeadLetters(connect=partial(connect, found.broker_url), stop=stop),
+    ]
     threads = [threading.Thread(target=one.run, name=one.queue.name) for one in consumers]
     for thread in threads:
         thread.start()

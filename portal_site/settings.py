@@ -24,6 +24,10 @@ SERVICE_KEY = env.str("PORTAL_SERVICE_KEY")
 # How many proxies in front of us add to X-Forwarded-For; with 0 the header is not believed.
 NUM_PROXIES = env.int("NUM_PROXIES", default=0)
 MAX_SEATS = 10
+# Sites that may show /embed/<event>/ in a frame, as https://www.example.com; nobody when empty.
+EMBED_ORIGINS = env.list("PORTAL_EMBED_ORIGINS", default=[])
+# However many maps are open, a process asks for the states of their seats once in this time.
+SEAT_STATES_SECONDS = 1.0
 # The simulator's cards, shown beside the payment form; never with a real gateway.
 SHOW_TEST_CARDS = env.bool("PORTAL_SHOW_TEST_CARDS", default=DEBUG)
 # Booking codes that do not exist, asked for from one address in a minute, before it has to wait.
@@ -35,6 +39,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "portal_site.catalogue",
     "portal_site.checkout",
+    "portal_site.waiting_room",
     "portal_site.accounts",
 ]
 # Who may read /metrics: whoever has this token. Without one there is no such page.

@@ -13,6 +13,8 @@ from middleware_worker.contract.credentials import issue
 from middleware_worker.outbox import closing
 from reservations_site.events.models import Event
 from reservations_site.events.tests.factories import make_event
+from reservations_site.reservations import at_once
+from reservations_site.reservations.throttle import calls
 
 # A busy machine is slow; that is no failure.
 hypothesis_settings.register_profile("site", deadline=None)
@@ -36,11 +38,27 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _nobody_has_called_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Throttles count anew in each test."""
     cache.clear()
+    calls.forget()
     # Known to be open, so that no test sees a query more than another; who closes makes it look again.
     monkeypatch.setattr(closing._Kept, "closed", False)
     monkeypatch.setattr(closing._Kept, "until", float("inf"))
     yield
     cache.clear()
+    calls.forget()
+
+
+@pytest.fixture
+def plainly(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Seats are taken statement by statement, as on a database other than PostgreSQL."""
+    monkeypatch.setattr(at_once, "can", lambda wanted: False)
+
+
+@pytest.fixture(params=["at_once", "plainly"])
+def both_ways(request: pytest.FixtureRequest) -> str:
+    """The test runs twice: seats taken in one statement, and statement by statement."""
+    if request.param == "plainly" or not settings.DATABASES["default"]["ENGINE"].endswith("postgresql"):
+        request.getfixturevalue("plainly")
+    return request.param
 
 
 @pytest.fixture

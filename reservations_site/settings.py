@@ -26,6 +26,13 @@ SERVICE_KEY = env.str("RESERVATIONS_SERVICE_KEY", default="")
 # A RUT may hold this many unpaid seats at once; a call takes at most MAX_SEATS.
 HOLD_LIMIT = env.int("RESERVATIONS_HOLD_LIMIT", default=10)
 MAX_SEATS = 10
+# And reserve so often in a minute, whichever replicas are asked: counted in the statement that takes the seats.
+RUT_LIMIT = env.int("RESERVATIONS_RUT_LIMIT", default=30)
+# The full name of a function (request, *, rut, caller) that tells whether this call comes from a person, before
+# anything is taken: a challenge of your own. Empty: nobody is asked.
+CHALLENGE = env.str("RESERVATIONS_CHALLENGE", default="")
+# Places in a waiting room are deleted this long after the sale has ended.
+ROOM_KEEP_DAYS = env.int("RESERVATIONS_ROOM_KEEP_DAYS", default=7)
 # A reservation or a cancel that meets a fail-over of the database is tried again inside the site for so long.
 FAILOVER_WAIT_SECONDS = env.float("RESERVATIONS_FAILOVER_WAIT_SECONDS", default=5)
 # So many requests of one process may wait at once; one thread of gunicorn's is always left for all others.
@@ -45,13 +52,17 @@ INSTALLED_APPS = [
     "reservations_site.venues",
     "reservations_site.events",
     "reservations_site.reservations",
+    "reservations_site.waiting_room",
     "reservations_site.healing",
+    "reservations_site.logins",
 ]
 # Who may read /metrics: whoever has this token. Without one there is no such page.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 METRICS = ["middleware_worker.outbox.metrics.collect"]
 MIDDLEWARE = [
     "middleware_worker.contract.metrics.Measured",
+    "reservations_site.abandoned.Abandoned",
+    "reservations_site.short_way.ShortWay",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",

@@ -17,6 +17,7 @@ import amqp
 import requests
 from kombu.utils.url import parse_url
 
+from deploy.local.rabbitmq import OWN_VHOST
 from deploy.local.servers import Servers
 from deploy.local.stack import Stack
 from middleware_worker.contract.credentials import ServiceAuth
@@ -227,16 +228,18 @@ class World:
     # Faults
 
     @contextmanager
-    def channel(self) -> Iterator[amqp.Channel]:
-        """A bare AMQP channel, as pika would give an outside program."""
+    def channel(self, vhost: str = "/") -> Iterator[amqp.Channel]:
+        """A bare AMQP channel, as pika would give an outside program; it sees the sellers' virtual host."""
         parts = parse_url(self.servers.rabbitmq.url())
         host = f"{parts['hostname']}:{parts['port']}"
-        with amqp.Connection(host, userid=parts["userid"], password=parts["password"], virtual_host="/") as connection:
+        with amqp.Connection(
+            host, userid=parts["userid"], password=parts["password"], virtual_host=vhost
+        ) as connection:
             yield connection.channel()
 
     def purge(self, queue: str) -> int:
         """Deletes what is in a queue; how many messages, counted by the queue itself."""
-        with self.channel() as found:
+        with self.channel(OWN_VHOST) as found:
             return found.queue_purge(queue)
 
     @contextmanager

@@ -9,13 +9,14 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from billing_site.accounts import claims, limits, services, tokens
+from billing_site.accounts import claims, email_change, limits, services, tokens
 from billing_site.accounts.authentication import EVERYONE, Caller, Customer, buyer_address
 from billing_site.accounts.limits import Rule
 from billing_site.accounts.models import Person
 from billing_site.accounts.serializers import (
     ClaimedShape,
     ClaimRequest,
+    EmailChangeRequest,
     ForgotRequest,
     LoggedInShape,
     LoginRequest,
@@ -109,6 +110,48 @@ class MeView(AccountView):
     def get(self, request: Request) -> Response:
         """The person of the token."""
         return Response(PersonShape(Caller.of(request).customer).data)
+
+
+class EmailChangeView(AccountView):
+    authentication_classes = EVERYONE
+    permission_classes = [Customer]
+
+    @extend_schema(request=EmailChangeRequest, responses={202: ErrorShape, 400: ErrorShape, 429: ErrorShape})
+    def post(self, request: Request) -> Response:
+        """Sends the new address a link; nothing changes before it is followed."""
+        given = self.given(EmailChangeRequest, request)
+        caller = Caller.of(request)
+        assert caller.customer is not None  # noqa: S101 (the permission)
+        _count_mail(request, given["email"])
+        try:
+            email_change.ask(
+                person=caller.customer,
+                email=given["email"],
+                password=given["password"],
+                address=buyer_address(request),
+                by=caller.by,
+            )
+        except email_change.SameAddress as error:
+            sentence = _("Este ya es su correo")
+            raise ApiError(400, "same_address", sentence, fields={"email": [sentence]}) from error
+        except services.WrongCredentials as error:
+            sentence = _("La contraseña no es correcta")
+            raise ApiError(400, "wrong_password", sentence, fields={"password": [sentence]}) from error
+        return Response({"code": "mail_sent", "message": _("Le enviamos un correo para confirmar")}, status=202)
+
+
+class EmailConfirmView(AccountView):
+    @extend_schema(request=TokenRequest, responses={200: PersonShape, 400: ErrorShape, 409: ErrorShape})
+    def post(self, request: Request) -> Response:
+        """Takes the address that the mailed link was sent to; the old one is told."""
+        given = self.given(TokenRequest, request)
+        try:
+            person = email_change.confirm(token=given["token"], by="mailed-link")
+        except services.LinkUsedOrOld as error:
+            raise _old_link() from error
+        except services.EmailTaken as error:
+            raise ApiError(409, "email_taken", _("Este correo ya tiene una cuenta")) from error
+        return Response(PersonShape(person).data)
 
 
 class ClaimsView(AccountView):

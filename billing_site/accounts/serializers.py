@@ -35,7 +35,7 @@ class RegisterRequest(serializers.Serializer[None]):
 
 
 class TokenRequest(serializers.Serializer[None]):
-    token = serializers.CharField(max_length=1000)
+    token = serializers.CharField(max_length=2000)
 
 
 class LoginRequest(serializers.Serializer[None]):
@@ -51,6 +51,11 @@ class LoginRequest(serializers.Serializer[None]):
 
 class ClaimRequest(serializers.Serializer[None]):
     code = serializers.CharField(max_length=200, trim_whitespace=False)
+
+
+class EmailChangeRequest(serializers.Serializer[None]):
+    email = serializers.EmailField(max_length=254)
+    password = serializers.CharField(max_length=200, trim_whitespace=False)
 
 
 class ForgotRequest(serializers.Serializer[None]):

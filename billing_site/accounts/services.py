@@ -58,7 +58,7 @@ def register(*, rut: int, full_name: str, email: str, password: str, code: str =
     _validate(password, Person(rut=rut, full_name=full_name, email=email))
     encoded = make_password(password)
     if Person.objects.filter(email=email, email_confirmed_at__isnull=False).exists():
-        _mail("already_registered", key=f"already:{email}:{_hour()}", to=email)
+        mail_person("already_registered", key=f"already:{email}:{hour()}", to=email)
         return
     token = tokens.new_link_token()
     row = Registration.objects.create(
@@ -70,7 +70,7 @@ def register(*, rut: int, full_name: str, email: str, password: str, code: str =
         code=claims.as_stored(code)[:128] if code else "",
     )
     audit.record("registration.asked", by=by, detail={"rut": rut})
-    _mail("registration", key=f"registration:{row.pk}", to=email, token=token)
+    mail_person("registration", key=f"registration:{row.pk}", to=email, token=token)
 
 
 @retrying
@@ -236,15 +236,17 @@ def prune_registrations() -> int:
 def _mail_reset(person: Person) -> None:
     token = tokens.issue_reset(person)
     key = f"reset:{person.rut}:{tokens.digest(token)[:16]}"
-    _mail("password_reset", key=key, to=person.email or "", person=person, token=token)
+    mail_person("password_reset", key=key, to=person.email or "", person=person, token=token)
 
 
-def _mail(kind: str, *, key: str, to: str, person: Person | None = None, **context: str) -> None:
+def mail_person(kind: str, *, key: str, to: str, person: Person | None = None, **context: str) -> None:
+    """Queues a mail about an account, in the language that is asked in."""
     language = get_language() or "es-cl"
     queue_mail(kind=kind, key=key[:200], to=to, person=person, context={"language": language, **context})
 
 
-def _hour() -> str:
+def hour() -> str:
+    """What limits a mail to one an hour, as part of its key."""
     return timezone.now().strftime("%Y%m%d%H")
 
 

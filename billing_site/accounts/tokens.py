@@ -74,6 +74,21 @@ def resets(claims: dict[str, Any], person: Person) -> bool:
     return person.email == claims["email"] and constant_time_compare(claims["pwd"], _fingerprint(person))
 
 
+def issue_email_change(person: Person, email: str) -> str:
+    """What the link mailed to a new address carries: it takes its place once, within the day."""
+    claims = {"rut": person.rut, "email": person.email, "new": email, "pwd": _fingerprint(person)}
+    return signing.dumps(claims, salt="billing.email-change", compress=True)
+
+
+def read_email_change(token: str) -> dict[str, Any]:
+    """The claims of such a token, with `new`; `resets` says whether they still hold. Raises InvalidToken."""
+    try:
+        claims = signing.loads(token, salt="billing.email-change", max_age=CONFIRM_SECONDS)
+    except signing.BadSignature as error:
+        raise InvalidToken(str(error)) from error
+    return dict(claims)
+
+
 def new_link_token() -> str:
     """An unguessable token for a mailed link; only its digest is stored with the row it opens."""
     return secrets.token_urlsafe(32)

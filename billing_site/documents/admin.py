@@ -1,9 +1,11 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
+from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
@@ -78,8 +80,25 @@ class MailAdmin(ReadOnlyAdmin):
     def has_repair_permission(self, request: HttpRequest) -> bool:
         return may_act(request, "documents.change_mail")
 
-    @admin.action(description=_("Enviar otra vez los que no se pudo"), permissions=["repair"])
+    @admin.action(description=_("Enviar otra vez"), permissions=["repair"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Mail]) -> None:
-        count = sum(services.send_again(mail=mail, by=str(request.user)) for mail in queryset)
+        count = sum(services.send_copy(mail=mail, by=str(request.user)) for mail in queryset)
         text = ngettext("%d correo se envía otra vez", "%d correos se envían otra vez", count) % count
         self.message_user(request, text, messages.SUCCESS if count else messages.WARNING)
+
+    def get_urls(self) -> list[URLPattern]:
+        again = path("<int:id>/again/", self.admin_site.admin_view(self.again), name="documents_mail_again")
+        return [again, *super().get_urls()]
+
+    def again(self, request: HttpRequest, id: int) -> HttpResponse:
+        """The button beside a mail on its order's page."""
+        if not self.has_repair_permission(request):
+            raise PermissionDenied
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        mail = get_object_or_404(Mail.objects.exclude(order=None), pk=id)
+        if services.send_copy(mail=mail, by=str(request.user)):
+            messages.success(request, _("El correo se envía otra vez."))
+        else:
+            messages.warning(request, _("Ese correo no se puede enviar otra vez."))
+        return HttpResponseRedirect(reverse("admin:tickets_order_change", args=[mail.order_id]))

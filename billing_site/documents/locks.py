@@ -22,9 +22,9 @@ def next_mail(ids: Iterable[int]) -> Mail | None:
     return rows.select_for_update(skip_locked=_skips()).order_by("id").first()
 
 
-def failed_mail(id: int) -> Mail | None:
-    """The mail, locked, if it was given up."""
-    return Mail.objects.filter(id=id, status=Mail.Status.FAILED).select_for_update().first()
+def mail(id: int, *, status: str) -> Mail | None:
+    """The mail, locked, if it has this status."""
+    return Mail.objects.filter(id=id, status=status).select_for_update().first()
 
 
 def failing_document(id: int) -> Document | None:

@@ -40,6 +40,7 @@ KINDS: dict[str, Kind] = {
     "order_received": Kind(_("Tu reserva para %(event)s: falta pagarla"), _order),
     "order_paid": Kind(_("Tus boletos para %(event)s"), _order),
     "ticket_refunded": Kind(_("Devolvimos un boleto de %(event)s"), _order, ("ticket",)),
+    "event_cancelled": Kind(_("Se canceló %(event)s"), _order, ("refunded",)),
     "claim_link": Kind(
         _("El enlace a tu orden en TicketFlow"),
         lambda mail: f"/orden/{quote(mail.context['code'], safe='')}",
@@ -51,6 +52,12 @@ KINDS: dict[str, Kind] = {
         ("token",),
     ),
     "already_registered": Kind(_("Ya tienes una cuenta en TicketFlow"), lambda mail: "/cuenta/entrar"),
+    "email_change": Kind(
+        _("Confirma tu nuevo correo en TicketFlow"),
+        lambda mail: f"/cuenta/correo/{quote(mail.context['token'], safe='')}",
+        ("token",),
+    ),
+    "email_changed": Kind(_("El correo de tu cuenta cambió"), lambda mail: "/cuenta/entrar", ("email",)),
     "password_reset": Kind(
         _("Elige una contraseña nueva en TicketFlow"),
         lambda mail: f"/cuenta/clave/{quote(mail.context['token'], safe='')}",
@@ -63,17 +70,27 @@ def compose(mail: Mail) -> EmailMultiAlternatives | None:
     """The message of a queued mail; None when there is nothing left to tell."""
     with translation.override(mail.context.get("language", DEFAULT_LANGUAGE)):
         kind = KINDS[mail.kind]
-        values: dict[str, Any] = {"link": settings.PORTAL_URL.rstrip("/") + kind.link(mail), "person": mail.person}
+        values: dict[str, Any] = {
+            "link": settings.PORTAL_URL.rstrip("/") + kind.link(mail),
+            "person": mail.person,
+            "new_email": mail.context.get("email", ""),
+        }
         pdfs: list[tuple[str, bytes]] = []
         if mail.order is not None:
             values |= _about_order(mail.order)
+        if mail.kind == "order_received" and not _can_be_paid(mail.order):
+            return None
         if mail.kind == "order_paid":
             if not values["tickets"]:
                 return None
             pdfs = _attachments(mail.order)
         if mail.kind == "ticket_refunded":
-            ticket = Ticket.objects.get(pk=mail.context["ticket"])
-            values |= {"ticket": _about_ticket(ticket)}
+            ticket = Ticket.objects.select_related("refund__attempt").get(pk=mail.context["ticket"])
+            refund = getattr(ticket, "refund", None)
+            values |= {"ticket": _about_ticket(ticket), "card": refund.attempt.card_last4 if refund else ""}
+        if mail.kind == "event_cancelled":
+            given_back = Ticket.objects.filter(pk__in=mail.context["refunded"]).order_by("id")
+            values |= _listed(list(given_back)) | {"total_name": translation.gettext("Te devolvemos")}
         values["subject"] = subject_of(mail)
         message = EmailMultiAlternatives(
             subject=values["subject"],
@@ -108,9 +125,20 @@ def _about_order(order: Order) -> dict[str, Any]:
         "event": order.event,
         "when": wording.day_and_clock(order.starts_at) if order.starts_at else "",
         "expires": wording.day_and_clock(order.expires_at) if order.expires_at else "",
-        "tickets": [_about_ticket(ticket) for ticket in live],
-        "total": wording.pesos(sum(ticket.price for ticket in live)),
+        "total_name": translation.gettext("Total"),
+        **_listed(live),
     }
+
+
+def _listed(tickets: list[Ticket]) -> dict[str, Any]:
+    return {
+        "tickets": [_about_ticket(ticket) for ticket in tickets],
+        "total": wording.pesos(sum(ticket.price for ticket in tickets)),
+    }
+
+
+def _can_be_paid(order: Order | None) -> bool:
+    return order is not None and order.tickets.filter(status=Ticket.Status.PENDING_PAYMENT).exists()
 
 
 def _about_ticket(ticket: Ticket) -> dict[str, str]:

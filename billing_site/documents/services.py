@@ -15,6 +15,9 @@ from billing_site.tickets import audit
 from billing_site.tickets.models import Order, Ticket
 from middleware_worker.outbox.transactions import retrying
 
+# Mails to a buyer that may be sent once more; the others hold links that open accounts.
+COPIED = {"order_received", "order_paid", "ticket_refunded", "event_cancelled"}
+
 
 class NotIssued(Exception):
     """The ticket has no document: it is not paid, or no longer."""
@@ -37,6 +40,12 @@ def ticket_refunded(*, ticket: Ticket) -> None:
     """Mails the buyer that the ticket is void and the money on its way back."""
     context = {"ticket": ticket.pk}
     _mail_buyer(ticket.order, kind="ticket_refunded", key=f"refunded:{ticket.pk}", context=context)
+
+
+def event_cancelled(*, order: Order, refunded: Iterable[Ticket]) -> None:
+    """One mail to the buyer of a cancelled event, in the place of one for each refunded ticket."""
+    context = {"refunded": [ticket.pk for ticket in refunded]}
+    _mail_buyer(order, kind="event_cancelled", key=f"cancelled:{order.pk}", context=context)
 
 
 def queue_mail(
@@ -96,12 +105,32 @@ def state_of(tickets: Iterable[Ticket]) -> dict[int, str]:
 @retrying
 def send_again(*, mail: Mail, by: str) -> bool:
     """Tries a mail that was given up once more; False when it was not given up."""
-    row = locks.failed_mail(mail.pk)
+    row = locks.mail(mail.pk, status=Mail.Status.FAILED)
     if row is None:
         return False
     row.status, row.tries, row.next_try_at = Mail.Status.DUE, 0, timezone.now()
     row.save(update_fields=["status", "tries", "next_try_at"])
     audit.record("mail.send_again", by=by, order=row.order, person=row.person, detail={"mail": row.key})
+    return True
+
+
+@retrying
+def send_copy(*, mail: Mail, by: str) -> bool:
+    """Queues a mail about an order once more, for a buyer who lost it; False when it has not gone out yet.
+
+    It goes where the order's mails go now, not where they went then. One that was given up is tried again. Mails
+    that open an account are never copied: whoever wants in asks for a new link.
+    """
+    if mail.status == Mail.Status.FAILED:
+        return send_again(mail=mail, by=by)
+    row = locks.mail(mail.pk, status=Mail.Status.SENT)
+    if row is None or row.order is None or row.kind not in COPIED:
+        return False
+    to = recipient(row.order) or row.to
+    original = row.key.partition("#")[0]
+    number = Mail.objects.filter(key__startswith=f"{original}#").count() + 2
+    queue_mail(kind=row.kind, key=f"{original}#{number}", to=to, context=row.context, order=row.order)
+    audit.record("mail.copied", by=by, order=row.order, reason=f"→ {to}", detail={"mail": row.key, "copy": number})
     return True
 
 

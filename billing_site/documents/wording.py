@@ -23,6 +23,16 @@ def pesos(amount: Decimal | int) -> str:
     return f"{'-' if whole < 0 else ''}${abs(whole):,}".replace(",", ".")
 
 
+def pesos_on_an_axis(amount: Decimal | int) -> str:
+    """As short as a scale needs: $500, $20 mil, $4 M."""
+    whole = int(amount)
+    for unit, word in ((1_000_000, _("M")), (1_000, _("mil"))):
+        if whole >= unit:
+            shown = f"{whole / unit:.1f}".removesuffix(".0").replace(".", ",")
+            return f"${shown} {word}"
+    return f"${whole}"
+
+
 def day(moment: datetime) -> str:
     """«sábado 12 de diciembre de 2026», in the venue's time zone."""
     # Translators: a date format of Django's: weekday, day, month, year.
@@ -39,8 +49,9 @@ def day_and_clock(moment: datetime) -> str:
 
 
 def seat_parts(*, section: str, seat: str) -> Seat:
-    """«B-12» is row B, seat 12; any other label is left whole."""
-    row, dash, number = seat.rpartition("-")
+    """«B-12» is row B, seat 12, and so is «PD-B-12» of a section with a prefix; any other label is left whole."""
+    before, dash, number = seat.rpartition("-")
+    row = before.rpartition("-")[2]
     if dash and row and number.isdigit():
         return Seat(section, row, number)
     return Seat(section, "", seat)

@@ -51,13 +51,18 @@ def _made_again(told: ReservedOrder | None, lines: dict[str, LineState], ledger:
     """The order of which billing lost everything, pending; None when reservations brings it by itself."""
     if told is None:
         return None
-    needed = [healed(None, line=line.line, money=_says(ledger, told, ticket)) for ticket, line in lines.items()]
+    needed = [
+        healed(None, line=line.line, money=_says(ledger, told, ticket), told=line.status)
+        for ticket, line in lines.items()
+    ]
     if not any(needed):
         return None
     message = TicketCreate(id=uuid.uuid4(), **told.order.model_dump())
-    over = all(status == Status.EXPIRED for status in needed)
-    # One that is over altogether never was live here: a tombstone, which cannot be in another ticket's way.
-    stored = intake.insert([Arrival(message)], status=Status.EXPIRED if over else Status.PENDING_PAYMENT)
+    # One that is over altogether never was live here: a tombstone, which cannot be in another ticket's way. An order
+    # is paid as a whole, so one refund says that all of it was paid and given back.
+    over = all(status in (Status.EXPIRED, Status.REFUNDED) for status in needed)
+    end = Status.REFUNDED if Status.REFUNDED in needed else Status.EXPIRED
+    stored = intake.insert([Arrival(message)], status=end if over else Status.PENDING_PAYMENT)
     return stored[told.order.order].order
 
 
@@ -79,22 +84,25 @@ def _judge(order: Order, tickets: list[Ticket], lines: dict[str, LineState], led
         told = lines.get(ticket.external_id)
         line = told.line if told else None
         says = Money.CAPTURED if free and line == "confirmed" else ledger.says(ticket.external_id)
-        target = healed(ticket.status, line=line, money=says)
+        target = healed(ticket.status, line=line, money=says, told=told.status if told else "")
         if target is not None and target != ticket.status:
             becomes.setdefault(target, []).append(ticket)
         elif line == "confirmed" and ticket.status == Status.PENDING_PAYMENT:
             problems.append(f"{order.code}: {ticket.external_id} was paid, but the gateway knows of no money")
         elif line == "released" and ticket.status == Status.USED:
             problems.append(f"{order.code}: {ticket.external_id} is used, but its seat was freed")
-    for target in (Status.EXPIRED, Status.PAID, Status.REFUNDED):
-        move(becomes.get(target, []), to=target, order=order, by=BY, announce=False)
-    if free and becomes.get(Status.PAID):
+    paid, refunded = becomes.get(Status.PAID, []), becomes.get(Status.REFUNDED, [])
+    was_paid = [ticket for ticket in refunded if ticket.status == Status.PENDING_PAYMENT]
+    move(becomes.get(Status.EXPIRED, []), to=Status.EXPIRED, order=order, by=BY, announce=False)
+    move([*paid, *was_paid], to=Status.PAID, order=order, by=BY, announce=False)
+    move(refunded, to=Status.REFUNDED, order=order, by=BY, announce=False)
+    if free and paid:
         PaymentAttempt.objects.get_or_create(
             order=order, gateway=gateway.CERTAIN, status=PaymentAttempt.Status.CAPTURED, defaults={"amount": 0}
         )
-    if becomes.get(Status.PAID):
+    if paid:
         documents.order_paid(order=order)
-    for ticket in becomes.get(Status.REFUNDED, []):
+    for ticket in refunded:
         documents.ticket_refunded(ticket=ticket)
     _let_in_again(order, tickets, lines)
     return problems

@@ -18,11 +18,12 @@ class Money(StrEnum):
     REFUNDED = "refunded"
 
 
-def healed(status: str | None, *, line: str | None, money: Money) -> str | None:
+def healed(status: str | None, *, line: str | None, money: Money, told: str = "") -> str | None:
     """The ticket's status after healing; None: billing does not know it, and need not yet.
 
     `line` is what reservations made of all that the lost billing had told it (held, confirmed, released);
-    None for a ticket of an outside seller, of which reservations knows nothing.
+    None for a ticket of an outside seller, of which reservations knows nothing. `told` is the last status that
+    it was told: a refund that staff were promised stays one, and is to the rule what EXPIRED is, an end.
     """
     unpaid = status in (None, Status.PENDING_PAYMENT)
     if line == "confirmed" and unpaid and money == Money.CAPTURED:
@@ -30,7 +31,7 @@ def healed(status: str | None, *, line: str | None, money: Money) -> str | None:
         return Status.PAID
     if line == "released" and unpaid:
         # The seat is free, and maybe another's by now. Money that is there goes back.
-        return Status.EXPIRED
+        return Status.REFUNDED if told == Status.REFUNDED else Status.EXPIRED
     if line == "released" and status == Status.PAID:
         return Status.REFUNDED
     if status == Status.PAID and money == Money.REFUNDED:

@@ -42,7 +42,9 @@ def heal(*, since: datetime | None = None, by: str, wait: Callable[[float], obje
     other, found = OtherSite(), Healed()
     moment = since.isoformat() if since else ""
     closing.close(reason=f"heal, {by}")
-    found.generation = generations.begin_next(by=by, reason="heal")
+    # The fence of the last healing, which this database may have forgotten: it never falls, so 1 only asks.
+    fence = int(other.post("fence", {"generation": 1}).get("generation", 0))
+    found.generation = generations.begin_next(by=by, reason="heal", above=fence)
     # Until every process has noticed both.
     wait(closing.KNOWN_EVERYWHERE_SECONDS)
     _lift_all(found.generation)

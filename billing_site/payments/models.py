@@ -30,7 +30,9 @@ class PaymentAttempt(models.Model):
     reference = models.CharField(_("referencia"), max_length=26, unique=True, default=new_reference)
     idempotency_key = models.CharField(max_length=200, null=True, blank=True)
     gateway = models.CharField(_("pasarela"), max_length=40)
+    # Of a gateway with a page of its own: what names the payment there, and the page's address.
     token = models.CharField(max_length=100, blank=True)
+    form_url = models.CharField(max_length=255, blank=True, default="", db_default="")
     amount = models.DecimalField(_("monto"), max_digits=10, decimal_places=0)
     card_last4 = models.CharField(_("tarjeta"), max_length=4, blank=True)
     status = models.CharField(_("estado"), max_length=10, choices=Status.choices, default=Status.STARTED, db_index=True)
@@ -38,6 +40,10 @@ class PaymentAttempt(models.Model):
     created_at = models.DateTimeField(_("iniciado"), default=timezone.now)
     asked_at = models.DateTimeField(_("consultado"), null=True, blank=True)
     settled_at = models.DateTimeField(_("resuelto"), null=True, blank=True)
+    # When the buyer came back from that page having paid; before that nothing can be captured.
+    returned_at = models.DateTimeField(_("volvió"), null=True, blank=True)
+    # The refund that the gateway is being asked for, where one at a time is asked for.
+    refunding = models.CharField(max_length=26, blank=True, default="", db_default="")
     # An order has one open attempt at a time: the database refuses a second.
     open_order = models.GeneratedField(
         expression=Case(When(Q(status__in=["started", "unknown"]), then=F("order_id"))),
@@ -52,6 +58,7 @@ class PaymentAttempt(models.Model):
         verbose_name = _("intento de pago")
         verbose_name_plural = _("intentos de pago")
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["token"], name="attempt_by_token")]
         constraints = [
             models.UniqueConstraint(fields=["order", "idempotency_key"], name="payment_key_once_an_order"),
             models.CheckConstraint(condition=Q(amount__gte=0), name="attempt_amount_not_negative"),
@@ -62,6 +69,11 @@ class PaymentAttempt(models.Model):
 
     def __str__(self) -> str:
         return self.reference
+
+    @property
+    def is_at_form(self) -> bool:
+        """Whether the buyer is at the gateway's page: nothing is captured before they come back."""
+        return self.status == self.Status.STARTED and bool(self.token) and self.returned_at is None
 
 
 class Refund(models.Model):
@@ -77,6 +89,8 @@ class Refund(models.Model):
         UNKNOWN = "unknown", _("por averiguar")
         FAILED = "failed", _("rechazado por la pasarela")
 
+    UNFINISHED = (Status.DUE, Status.STARTED, Status.UNKNOWN)
+
     attempt = models.ForeignKey(PaymentAttempt, models.PROTECT, related_name="refunds", verbose_name=_("pago"))
     ticket = models.OneToOneField(
         Ticket, models.PROTECT, null=True, blank=True, related_name="refund", verbose_name=_("boleto")
@@ -91,6 +105,8 @@ class Refund(models.Model):
     tries = models.PositiveIntegerField(_("intentos"), default=0)
     created_at = models.DateTimeField(_("pedido"), default=timezone.now)
     next_try_at = models.DateTimeField(default=timezone.now)
+    # When the money was last asked for, where the gateway does not know a repeated request again.
+    sent_at = models.DateTimeField(null=True, blank=True)
     done_at = models.DateTimeField(_("devuelto"), null=True, blank=True)
 
     class Meta:

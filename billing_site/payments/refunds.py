@@ -55,14 +55,17 @@ def refund_ticket(*, ticket: Ticket, reason: str, by: str) -> Ticket:
     return row
 
 
-def refund_locked(*, ticket: Ticket, order: Order, reason: str, by: str, announce: bool = True) -> None:
-    """As `refund_ticket`, for a paid ticket whose order the caller has locked."""
+def refund_locked(
+    *, ticket: Ticket, order: Order, reason: str, by: str, announce: bool = True, mail: bool = True
+) -> None:
+    """As `refund_ticket`, for a paid ticket whose order the caller has locked, and whose buyer is told (`mail`)."""
     move([ticket], to=Status.REFUNDED, order=order, by=by, reason=reason, announce=announce)
     if ticket.price:
         Refund.objects.create(
             attempt=paying_attempt(order), ticket=ticket, amount=ticket.price, reason=reason[:300], by=by[:120]
         )
-    documents.ticket_refunded(ticket=ticket)
+    if mail:
+        documents.ticket_refunded(ticket=ticket)
 
 
 def paying_attempt(order: Order) -> PaymentAttempt:

@@ -1,7 +1,7 @@
 """Paying an order: billing decides under the order's lock, the gateway is asked outside of any."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db.models import F, Q
@@ -10,7 +10,14 @@ from django.utils.translation import gettext as _
 
 from billing_site.documents import services as documents
 from billing_site.payments import gateway, locks, refunds
-from billing_site.payments.gateway.base import Card, Gateway, GatewayUnreachable, Outcome, Result
+from billing_site.payments.gateway.base import (
+    Card,
+    FormGateway,
+    Gateway,
+    GatewayUnreachable,
+    Outcome,
+    Result,
+)
 from billing_site.payments.models import PaymentAttempt
 from billing_site.tickets import audit
 from billing_site.tickets import locks as ticket_locks
@@ -23,6 +30,8 @@ Status = PaymentAttempt.Status
 # Why an attempt is declined without the gateway's word; a capture that shows up later goes back.
 NOT_FOUND = "not_found"
 UNREACHABLE = "gateway_unreachable"
+# Why a payment at the gateway's own page ended without money: nothing was ever committed, so nothing can show up.
+ABANDONED = "abandoned"
 # So long such attempts are watched for a late capture, and so often.
 WATCHED_FOR = timedelta(hours=24)
 WATCHED_EVERY = timedelta(minutes=2)
@@ -109,6 +118,7 @@ def settle(*, attempt: PaymentAttempt, result: Result, by: str) -> PaymentAttemp
         if row.status == Status.DECLINED and row.error not in {NOT_FOUND, UNREACHABLE}:
             # The gateway said no and now yes: people must look, and nobody loses money meanwhile.
             audit.record("payment.contradiction", by="gateway", order=order, detail=_about(row))
+        row.card_last4 = result.last4 or row.card_last4
         _captured(row, order, tickets, by=by)
     elif row.status in PaymentAttempt.OPEN:
         _not_captured(row, order, result, by=by)
@@ -119,7 +129,7 @@ def _captured(attempt: PaymentAttempt, order: Order, tickets: list[Ticket], *, b
     now = timezone.now()
     in_time = attempt.status in PaymentAttempt.OPEN
     attempt.status, attempt.error, attempt.settled_at = Status.CAPTURED, "", now
-    attempt.save(update_fields=["status", "error", "settled_at"])
+    attempt.save(update_fields=["status", "error", "settled_at", "card_last4"])
     audit.record("payment.captured", by=by, order=order, detail=_about(attempt))
     if in_time and all(ticket.status == Ticket.Status.PENDING_PAYMENT for ticket in tickets):
         move(tickets, to=Ticket.Status.PAID, order=order, by=by, at=now)
@@ -132,7 +142,7 @@ def _not_captured(attempt: PaymentAttempt, order: Order, result: Result, *, by: 
     now = timezone.now()
     attempt.asked_at = now
     final = result.outcome == Outcome.DECLINED or (
-        result.outcome == Outcome.NOT_FOUND and attempt.created_at < now - _time_to_capture()
+        result.outcome == Outcome.NOT_FOUND and _begun(attempt) < now - _time_to_capture()
     )
     if final:
         attempt.status, attempt.settled_at = Status.DECLINED, now
@@ -146,16 +156,28 @@ def _not_captured(attempt: PaymentAttempt, order: Order, result: Result, *, by: 
     attempt.save(update_fields=["status", "error", "idempotency_key", "asked_at", "settled_at"])
 
 
+@retrying
+def close_form(*, attempt: PaymentAttempt, reason: str, by: str) -> PaymentAttempt:
+    """The attempt, ended without money when its buyer is still at the gateway's page: nothing was committed."""
+    order = ticket_locks.order(attempt.order_id)
+    row = locks.attempt(attempt.pk)
+    if row.is_at_form:
+        _not_captured(row, order, Result(Outcome.DECLINED, reason), by=by)
+    return row
+
+
 def settle_attempts(limit: int = 50) -> int:
     """Asks the gateway what became of attempts that are still open; how many were asked about.
 
     Also watches those that were given up without the gateway's word, for a capture that comes late.
     """
     now = timezone.now()
-    patience = timedelta(seconds=settings.GATEWAY_TIMEOUT_SECONDS) + ASK_EVERY
+    patience = _patience()
     open_ones = PaymentAttempt.objects.filter(
         Q(asked_at=None) | Q(asked_at__lt=now - ASK_EVERY),
-        Q(status=Status.UNKNOWN) | Q(status=Status.STARTED, created_at__lt=now - patience),
+        Q(status=Status.UNKNOWN)
+        | Q(status=Status.STARTED, created_at__lt=now - patience, token="")
+        | Q(status=Status.STARTED, created_at__lt=now - _time_at_form()),
     )
     watched = PaymentAttempt.objects.filter(
         Q(asked_at=None) | Q(asked_at__lt=now - WATCHED_EVERY),
@@ -172,8 +194,21 @@ def settle_attempts(limit: int = 50) -> int:
 def _ask(attempt: PaymentAttempt) -> None:
     # Whoever asks says so first: another process then asks about the others.
     PaymentAttempt.objects.filter(pk=attempt.pk).update(asked_at=timezone.now())
-    result = gateway.named(attempt.gateway).lookup(reference=attempt.reference)
+    if attempt.is_at_form:
+        close_form(attempt=attempt, reason=ABANDONED, by="system")
+        return
+    through = gateway.named(attempt.gateway)
+    result = through.lookup(reference=attempt.reference)
+    if result.outcome == Outcome.NOT_FOUND and isinstance(through, FormGateway) and _may_commit_again(attempt):
+        result = through.commit(reference=attempt.reference)
     settle(attempt=attempt, result=result, by="gateway")
+
+
+def _may_commit_again(attempt: PaymentAttempt) -> bool:
+    """Whether a buyer agreed to pay and the process that was to commit it has died; early enough for its answer."""
+    now, since = timezone.now(), attempt.returned_at
+    is_open = PaymentAttempt.objects.filter(pk=attempt.pk, status=Status.UNKNOWN).exists()
+    return is_open and since is not None and now - _time_to_capture() / 2 < since < now - _patience()
 
 
 def _one_by_one(attempts: list[PaymentAttempt], ask: Callable[[PaymentAttempt], None]) -> None:
@@ -190,6 +225,20 @@ def _one_by_one(attempts: list[PaymentAttempt], ask: Callable[[PaymentAttempt], 
 
 def _time_to_capture() -> timedelta:
     return timedelta(seconds=settings.ATTEMPT_TTL_SECONDS)
+
+
+def _time_at_form() -> timedelta:
+    return timedelta(seconds=settings.WEBPAY_FORM_SECONDS)
+
+
+def _patience() -> timedelta:
+    """So long a caller may still be waiting for the gateway."""
+    return timedelta(seconds=settings.GATEWAY_TIMEOUT_SECONDS) + ASK_EVERY
+
+
+def _begun(attempt: PaymentAttempt) -> datetime:
+    """When its charge was asked for: at a form, not before the buyer came back."""
+    return attempt.returned_at or attempt.created_at
 
 
 def _about(attempt: PaymentAttempt) -> dict[str, object]:

@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from typing import NamedTuple
 
-from django.db.models import Count, F, Sum
+from django.db.models import Count, F, Model, Sum
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
@@ -40,6 +41,14 @@ class Sums:
     total: Line
 
 
+class HourLine(NamedTuple):
+    n: int
+    money: int
+
+
+NOTHING = HourLine(0, 0)
+
+
 def sums(*, first: date, last: date, event: str = "") -> Sums:
     """The sums of the days from first to last, both included; of one event when it is named."""
     zone = timezone.get_default_timezone()
@@ -54,6 +63,16 @@ def sums(*, first: date, last: date, event: str = "") -> Sums:
         _book(result, events, name, hour, Line(returned=count, refunds=money))
     result.by_event = dict(sorted(events.items(), key=lambda item: (-item[1].net, item[0])))
     return result
+
+
+def by_hour(
+    model: type[Model], stamp: str, start: datetime, end: datetime, *, money: bool = False
+) -> dict[datetime, HourLine]:
+    """How many rows were stamped in each hour (UTC), and the sum of their prices: from an index alone."""
+    rows = model._default_manager.filter(**{f"{stamp}__gte": start, f"{stamp}__lt": end})
+    hours = rows.annotate(hour=TruncHour(stamp, tzinfo=UTC)).values("hour").order_by()
+    sums = hours.annotate(count=Count("pk"), **({"money": Sum("price")} if money else {}))
+    return {row["hour"]: HourLine(row["count"], int(row.get("money") or 0)) for row in sums}
 
 
 def _hours(stamp: str, start: datetime, end: datetime, event: str) -> Iterable[tuple[str, datetime, int, Decimal]]:

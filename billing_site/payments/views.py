@@ -1,8 +1,6 @@
 """The sums of money by event and day, as a table and as bars."""
 
-from dataclasses import dataclass
 from datetime import date, timedelta
-from decimal import Decimal
 from typing import Any
 
 from django import forms
@@ -14,12 +12,12 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from billing_site.charts import Chart, Series, bars
 from billing_site.documents import wording
 from billing_site.payments.sums import Line, sums
 from billing_site.tickets.models import Order
 
 LONGEST = 92  # days
-CHART_WIDTH, CHART_HEIGHT, BASELINE, LEFT = 720, 220, 186, 84
 
 
 class SumsForm(forms.Form):
@@ -42,28 +40,6 @@ class SumsForm(forms.Form):
         if first and last and not 0 <= (last - first).days < LONGEST:
             raise ValidationError(_("Elige un período de 1 a %d días, del primero al último.") % LONGEST)
         return data
-
-
-@dataclass(frozen=True)
-class Bar:
-    """A day's two bars side by side: what came in, and what went back."""
-
-    x: float
-    width: float
-    y: float
-    height: float
-    refund_y: float
-    refund_height: float
-    label: str
-    title: str
-
-    @property
-    def middle(self) -> float:
-        return self.x + self.width
-
-    @property
-    def refund_x(self) -> float:
-        return self.x + self.width + 1
 
 
 def sums_page(request: HttpRequest) -> HttpResponse:
@@ -98,32 +74,20 @@ def _cells(line: Line) -> dict[str, Any]:
     }
 
 
-def _chart(days: dict[date, Line]) -> dict[str, Any]:
-    top = _round_up(max((max(line.income, line.refunds) for line in days.values()), default=Decimal(0)))
-    room = (CHART_WIDTH - LEFT - 8) / len(days)
-    every = -(-len(days) // 14)
-    scale = (BASELINE - 14) / float(top)
-    bars = []
-    for number, (day, line) in enumerate(days.items()):
-        height, refund = float(line.income) * scale, float(line.refunds) * scale
-        title = _("%(day)s: %(income)s vendidos, %(refunds)s devueltos") % {
-            "day": f"{day:%d-%m-%Y}",
-            "income": wording.pesos(line.income),
-            "refunds": wording.pesos(line.refunds),
-        }
-        label = f"{day:%d-%m}" if number % every == 0 else ""
-        width = min(18.0, room * 0.36)
-        x = LEFT + number * room + room / 2 - width
-        bars.append(Bar(x, width, BASELINE - height, height, BASELINE - refund, refund, label, title))
-    lines = [(BASELINE - (BASELINE - 14) * part / 4, wording.pesos(top * part / 4)) for part in range(5)]
-    return {"bars": bars, "lines": lines, "width": CHART_WIDTH, "height": CHART_HEIGHT, "left": LEFT, "base": BASELINE}
-
-
-def _round_up(amount: Decimal) -> Decimal:
-    """The next 1, 2, 4 or 8 times a power of ten: a scale whose quarters are whole pesos."""
-    step = Decimal(1000)
-    while True:
-        for factor in (1, 2, 4, 8):
-            if amount <= step * factor:
-                return step * factor
-        step *= 10
+def _chart(days: dict[date, Line]) -> Chart:
+    return bars(
+        title=_("Por día"),
+        summary=_("Vendido y devuelto en cada día; los números están en la tabla."),
+        labels=[f"{day:%d-%m}" for day in days],
+        series=[
+            Series(_("vendido"), "bar-income", [line.income for line in days.values()]),
+            Series(_("devuelto"), "bar-refund", [line.refunds for line in days.values()]),
+        ],
+        write=wording.pesos,
+        width=720,
+        height=220,
+        left=84,
+        ticks=14,
+        least=1000,
+        table=False,
+    )

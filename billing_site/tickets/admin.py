@@ -18,7 +18,7 @@ from billing_site.desk import ReadOnlyAdmin, badge, may_act
 from billing_site.documents import services as documents
 from billing_site.documents import wording
 from billing_site.tickets import refund_page
-from billing_site.tickets.history import TONES, action_label, order_history
+from billing_site.tickets.history import TONES, action_label, by_day, order_history, timeline
 from billing_site.tickets.models import Admission, AuditEntry, Order, Ticket
 
 
@@ -186,6 +186,11 @@ class OrderAdmin(ReadOnlyAdmin):
         context: dict[str, Any] = {}
         if order is not None:
             context = {"order": order, "holder": self.holder(order), "title": order.code, **order_history(order)}
+            lines = [line["row"] for line in context["tickets"]]
+            context["story"] = by_day(timeline(order, lines, sees=request.user.has_perm))
+            context["may_repair_mail"] = may_act(request, "documents.change_mail")
+            if may_act(request, "tickets.refund_ticket") and may_act(request, "tickets.view_ticket"):
+                context["refundable"] = [row.pk for row in lines if row.status == Ticket.Status.PAID]
             context["when"] = wording.day_and_clock(order.starts_at) if order.starts_at else ""
         return super().change_view(request, object_id, form_url, {**context, **(extra_context or {})})
 

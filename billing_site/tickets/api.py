@@ -28,6 +28,7 @@ from billing_site.tickets.serializers import (
     TicketShape,
 )
 from middleware_worker.contract.drf import ApiError
+from middleware_worker.outbox.transactions import retrying_statement
 
 BOOKING_CODE = "X-Booking-Code"
 
@@ -153,6 +154,7 @@ class DocumentView(ReadsFallBack, IdentifiedView):
         return response
 
 
+@retrying_statement
 def shown(rows: list[Ticket], *, held: bool) -> list[dict[str, Any]]:
     """Tickets; to whoever has proven that they hold them, with what only the holder needs."""
     return representations.held_tickets(rows) if held else [representations.ticket(row) for row in rows]

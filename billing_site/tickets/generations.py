@@ -3,6 +3,7 @@
 import time
 
 from django.db.models import F
+from django.db.models.functions import Greatest
 
 from billing_site.tickets import audit
 from billing_site.tickets.models import Generation
@@ -30,10 +31,13 @@ def current() -> int:
 
 
 @retrying
-def begin_next(*, by: str, reason: str) -> int:
-    """Starts a new generation, so that receivers tell what comes now from what the lost primary said."""
+def begin_next(*, by: str, reason: str, above: int = 0) -> int:
+    """Starts a new generation, so that receivers tell what comes now from what the lost primary said.
+
+    It is above `above` too: a backup may be older than the last healing, and know nothing of its generation.
+    """
     Generation.objects.get_or_create(pk=1)
-    Generation.objects.filter(pk=1).update(value=F("value") + 1)
+    Generation.objects.filter(pk=1).update(value=Greatest(F("value"), above) + 1)
     value = Generation.objects.get(pk=1).value
     audit.record("generation_began", by=by, reason=reason, detail={"generation": value})
     forget()

@@ -89,6 +89,8 @@ class Arrival:
             "generation": generation,
             "created_at": now,
             "expired_at": now if status == Status.EXPIRED else None,
+            "paid_at": now if status == Status.REFUNDED else None,
+            "refunded_at": now if status == Status.REFUNDED else None,
         }
         if isinstance(message, OutsideTicket):
             return [Ticket(external_id=message.id, price=message.price, **same)]
@@ -145,7 +147,9 @@ def store(arrivals: Sequence[Arrival]) -> dict[str, Stored]:
 
 
 def insert(arrivals: Sequence[Arrival], *, status: Status) -> dict[str, Stored]:
-    """Inserts unknown orders in the caller's transaction: EXPIRED ones are tombstones, which nobody can pay."""
+    """Inserts unknown orders in the caller's transaction: EXPIRED and REFUNDED ones are tombstones, which nobody
+    can pay.
+    """
     if not arrivals:
         return {}
     now, generation = timezone.now(), generations.current()
@@ -159,7 +163,7 @@ def insert(arrivals: Sequence[Arrival], *, status: Status) -> dict[str, Stored]:
     # By order, and within it as the message has them. Who inserts the same tickets at the same moment waits
     # at the order's row already.
     Ticket.objects.bulk_create([ticket for some in tickets.values() for ticket in some])
-    action = "order.tombstone" if status == Status.EXPIRED else "order.received"
+    action = "order.received" if status == Status.PENDING_PAYMENT else "order.tombstone"
     AuditEntry.objects.bulk_create(
         [audit.entry(action, by=arrival.by, order=order) for arrival, order in zip(arrivals, orders, strict=True)]
     )

@@ -7,6 +7,7 @@ from typing import Any
 from django.db import DataError, IntegrityError
 from pydantic import ValidationError
 
+from billing_site.event_refunds import selectors as event_refunds
 from billing_site.tickets import intake, services
 from billing_site.tickets.intake import Arrival, Stored, UnusableContent
 from billing_site.tickets.models import Ticket
@@ -77,11 +78,15 @@ def _compared(arrival: Arrival, stored: Stored, item: dict[str, Any]) -> Answer:
 
 def _expire(message: TicketExpire) -> Answer:
     item = {"id": str(message.id)}
+    # What nobody has paid runs out all the same.
+    held_back = message.refund_paid and event_refunds.is_paused(message.event_id)
     try:
         tickets = services.expire_or_bury(Arrival(message), reason=message.reason, by=message.by or "reservations",
-                                          refund_paid=message.refund_paid)  # fmt: skip
+                                          refund_paid=message.refund_paid and not held_back)  # fmt: skip
     except services.PaymentInFlight as error:
         return Answer(id=item["id"], result="wait", code="payment_open", error=str(error))
+    if held_back and any(ticket.status == Ticket.Status.PAID for ticket in tickets):
+        return Answer(id=item["id"], result="wait", code="refund_paused", error="staff paused the event's refund")
     return _done(item, tickets)
 
 

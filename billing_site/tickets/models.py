@@ -38,6 +38,7 @@ class Order(models.Model):
         verbose_name = _("orden")
         verbose_name_plural = _("órdenes")
         ordering = ["-created_at"]
+        indexes = [models.Index(fields=["email"], name="order_email")]
 
     def __str__(self) -> str:
         return self.code
@@ -89,6 +90,11 @@ class Ticket(models.Model):
         verbose_name = _("boleto")
         verbose_name_plural = _("boletos")
         ordering = ["-created_at", "-id"]
+        # With the price, so that the sums of a day are read from the index alone.
+        indexes = [
+            models.Index(fields=["paid_at", "price"], name="ticket_paid_price"),
+            models.Index(fields=["refunded_at", "price"], name="ticket_refunded_price"),
+        ]
         constraints = [
             models.CheckConstraint(condition=Q(price__gte=0), name="ticket_price_not_negative"),
             models.CheckConstraint(
@@ -118,6 +124,7 @@ class Admission(models.Model):
         verbose_name = _("ingreso")
         verbose_name_plural = _("ingresos")
         ordering = ["-at"]
+        indexes = [models.Index(fields=["at"], name="admission_at")]
 
     def __str__(self) -> str:
         return f"{self.ticket_id} {self.at:%H:%M:%S}"

@@ -1,5 +1,6 @@
 """Refunding chosen tickets: first what will happen and why, then what did, ticket by ticket."""
 
+from itertools import groupby
 from typing import Any
 
 from django import forms
@@ -9,8 +10,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
+from billing_site.documents import services as documents
 from billing_site.documents import wording
 from billing_site.payments import refunds
 from billing_site.tickets.history import TONES
@@ -41,6 +43,7 @@ def answer(request: HttpRequest, chosen: QuerySet[Ticket], context: dict[str, An
     page = {
         "title": _("Reembolsar boletos"),
         "form": form,
+        "will": _will(paid),
         "rows": [(_row(ticket), ticket.status == Ticket.Status.PAID) for ticket in tickets],
         "count": len(paid),
         "total": wording.pesos(sum(ticket.price for ticket in paid)),
@@ -48,6 +51,36 @@ def answer(request: HttpRequest, chosen: QuerySet[Ticket], context: dict[str, An
         "opts": Ticket._meta,
     }
     return TemplateResponse(request, "admin/tickets/refund.html", {**context, **page})
+
+
+def _will(tickets: list[Ticket]) -> list[str]:
+    """Exactly what a refund of these paid tickets does, a sentence a thing."""
+    said = []
+    for order, some in groupby(tickets, key=lambda ticket: ticket.order):
+        rows = list(some)
+        money, count = sum(row.price for row in rows), len(rows)
+        places = ", ".join(wording.seat_line(section=row.section, seat=row.seat) for row in rows)
+        words = {"code": order.code, "money": wording.pesos(money), "places": places}
+        if money:
+            card = refunds.paying_attempt(order).card_last4
+            words["card"] = _("la tarjeta terminada en %s") % card if card else _("el medio con que se pagó")
+            said.append(_("%(code)s: %(money)s vuelven a %(card)s, por la pasarela, en minutos.") % words)
+        said.append(
+            ngettext(
+                "%(code)s: un boleto deja de servir en la puerta: %(places)s.",
+                "%(code)s: %(n)d boletos dejan de servir en la puerta: %(places)s.",
+                count,
+            )
+            % {**words, "n": count}
+        )
+        if any(row.seat_id for row in rows):
+            said.append(_("%(code)s: en segundos quedan libres para otro comprador: %(places)s.") % words)
+        words["to"] = documents.recipient(order)
+        if words["to"]:
+            said.append(_("%(code)s: sale un correo por boleto a %(to)s.") % words)
+        else:
+            said.append(_("%(code)s: no tiene correo: nadie le avisa al comprador.") % words)
+    return said
 
 
 def _result(request: HttpRequest, tickets: list[Ticket], reason: str, context: dict[str, Any]) -> TemplateResponse:

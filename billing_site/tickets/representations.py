@@ -3,6 +3,8 @@
 from typing import Any
 
 from billing_site.documents.services import state_of
+from billing_site.payments import gateway
+from billing_site.payments.models import Refund
 from billing_site.tickets import selectors, signing
 from billing_site.tickets.models import Order, Ticket
 
@@ -38,22 +40,33 @@ def ticket(row: Ticket, *, with_order: bool = False) -> dict[str, Any]:
 
 def held_tickets(rows: list[Ticket]) -> list[dict[str, Any]]:
     """Tickets for whoever holds them: with the order's code, the state of the PDF and what the QR says."""
-    documents = state_of(rows)
+    documents, refunds = state_of(rows), selectors.refunds_of(rows)
     return [
         {
             **ticket(row, with_order=True),
             "document": documents.get(row.pk, "none"),
             "qr": signing.sign(row) if row.status in ADMITTED else None,
+            "refund": _refund(refunds.get(row.pk)),
         }
         for row in rows
     ]
+
+
+def _refund(row: Refund | None) -> dict[str, Any] | None:
+    if row is None:
+        return None
+    return {"status": row.status, "amount": int(row.amount), "card_last4": row.attempt.card_last4}
 
 
 def order(row: Order) -> dict[str, Any]:
     """An order with its tickets and its last payment, for whoever holds it."""
     tickets = sorted(row.tickets.select_related("order"), key=lambda found: (found.section, found.seat_id or 0))
     attempt = selectors.latest_attempt(row)
-    payment = {"status": attempt.status, "error": attempt.error} if attempt else None
+    payment: dict[str, Any] | None = None
+    if attempt:
+        payment = {"status": attempt.status, "error": attempt.error}
+        if attempt.is_at_form:
+            payment["form"] = {"url": attempt.form_url, "token": attempt.token}
     return {
         "code": row.code,
         "rut": row.person_id,
@@ -70,4 +83,6 @@ def order(row: Order) -> dict[str, Any]:
         "claimed": row.claimed_at is not None,
         "tickets": held_tickets(tickets),
         "payment": payment,
+        # Where the buyer types the card: in the portal (`card`), or on the page of the gateway named here.
+        "pay_with": through.name if (through := gateway.with_form()) else "card",
     }

@@ -2,10 +2,11 @@
 
 import logging
 import re
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from django.db.models import Count, Q
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 
 from billing_site.accounts import claims
@@ -30,6 +31,19 @@ class GateEvent(NamedTuple):
     def value(self) -> str:
         """What names it in a form."""
         return f"id:{self.number}" if self.number is not None else f"name:{self.name}"
+
+    @property
+    def key(self) -> str:
+        """What names it in an address: its number, or «n» and the digest that a QR names it by."""
+        if self.number is not None:
+            return str(self.number)
+        return "n" + str(self.references[0]).removeprefix("#")
+
+    @property
+    def references(self) -> list[int | str]:
+        """What the QR codes of its tickets may name as their event."""
+        by_name = signing.event_reference(event_id=None, event=self.name)
+        return [by_name] if self.number is None else [self.number, by_name]
 
     def for_ticket(self, ticket: Ticket) -> int | str:
         """The event as `check_in` compares it. An outside ticket knows only the name of its event."""
@@ -60,10 +74,10 @@ class Progress(NamedTuple):
         return round(100 * self.admitted / self.total) if self.total else 0
 
 
-def scan(*, text: str, event: GateEvent, gate: str, by: str) -> Scan:
+def scan(*, text: str, event: GateEvent, gate: str, by: str, admit: Callable[..., Ticket] = services.check_in) -> Scan:
     """Lets the holder of what was scanned or typed in, or says why not.
 
-    `text` is a QR's text, a ticket's id or an order's code.
+    `text` is a QR's text, a ticket's id or an order's code. `admit` is called as `check_in` is.
     """
     try:
         external_id, choices = _read(text.strip())
@@ -76,7 +90,7 @@ def scan(*, text: str, event: GateEvent, gate: str, by: str) -> Scan:
     if ticket is None:
         return Scan("unknown")
     try:
-        services.check_in(ticket=external_id, event=event.for_ticket(ticket), gate=gate, by=by)
+        admit(ticket=external_id, event=event.for_ticket(ticket), gate=gate, by=by)
     except services.CheckInRefused as refusal:
         return Scan(refusal.code, _find(external_id), refusal.at, refusal.gate)
     return Scan("in", _find(external_id), timezone.now(), gate)
@@ -124,12 +138,17 @@ def gate_events(*, now: datetime) -> list[GateEvent]:
     return list(events.values())
 
 
-def progress(event: GateEvent) -> Progress:
-    """How many are in, and how many may still come."""
+def tickets_of(event: GateEvent) -> QuerySet[Ticket]:
+    """All tickets of the event, those of outside sellers too, which know only its name."""
     same = Q(event_id=None, event=event.name)
     if event.number is not None:
         same |= Q(event_id=event.number)
-    counts = Ticket.objects.filter(same).aggregate(
+    return Ticket.objects.filter(same)
+
+
+def progress(event: GateEvent) -> Progress:
+    """How many are in, and how many may still come."""
+    counts = tickets_of(event).aggregate(
         used=Count("pk", filter=Q(status=Ticket.Status.USED)), paid=Count("pk", filter=Q(status=Ticket.Status.PAID))
     )
     return Progress(counts["used"], counts["paid"])

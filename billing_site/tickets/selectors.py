@@ -5,7 +5,7 @@ from django.utils import timezone
 
 from billing_site.accounts.authentication import Caller
 from billing_site.accounts.claims import as_stored, visible_orders
-from billing_site.payments.models import PaymentAttempt
+from billing_site.payments.models import PaymentAttempt, Refund
 from billing_site.tickets.models import Order, Ticket
 
 Status = Ticket.Status
@@ -56,6 +56,13 @@ def order_status(order: Order, tickets: list[Ticket]) -> str:
 def latest_attempt(order: Order) -> PaymentAttempt | None:
     """The order's last attempt to pay, None when nobody has tried."""
     return order.attempts.order_by("-created_at", "-id").first()
+
+
+def refunds_of(tickets: list[Ticket]) -> dict[int, Refund]:
+    """The refund of each ticket that has one, by the ticket's pk, with the payment it belongs to; one query or none."""
+    refunded = [ticket.pk for ticket in tickets if ticket.status == Status.REFUNDED]
+    found = Refund.objects.filter(ticket__in=refunded).select_related("attempt") if refunded else ()
+    return {refund.ticket_id: refund for refund in found if refund.ticket_id is not None}
 
 
 def is_refundable(ticket: Ticket) -> bool:

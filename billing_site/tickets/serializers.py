@@ -42,10 +42,17 @@ class TicketShape(serializers.Serializer[None]):
     refundable = serializers.BooleanField()
 
 
+class RefundShape(serializers.Serializer[None]):
+    status = serializers.ChoiceField(choices=["due", "started", "done", "unknown", "failed"])
+    amount = serializers.IntegerField()
+    card_last4 = serializers.CharField(allow_blank=True)
+
+
 class HeldTicketShape(TicketShape):
     order = serializers.CharField(help_text="the booking code; only for whoever holds the order")
     document = serializers.ChoiceField(choices=["none", "preparing", "ready"])
     qr = serializers.CharField(allow_null=True)
+    refund = RefundShape(allow_null=True)
 
 
 class TicketPage(serializers.Serializer[None]):
@@ -55,9 +62,15 @@ class TicketPage(serializers.Serializer[None]):
     results = TicketShape(many=True)
 
 
+class FormShape(serializers.Serializer[None]):
+    url = serializers.CharField(help_text="the gateway's page: the buyer's browser posts token_ws there")
+    token = serializers.CharField()
+
+
 class PaymentShape(serializers.Serializer[None]):
     status = serializers.ChoiceField(choices=["started", "captured", "declined", "unknown"])
     error = serializers.CharField()
+    form = FormShape(required=False, help_text="while the buyer may pay at the gateway's page")
 
 
 class OrderShape(serializers.Serializer[None]):
@@ -76,6 +89,7 @@ class OrderShape(serializers.Serializer[None]):
     claimed = serializers.BooleanField()
     tickets = HeldTicketShape(many=True)
     payment = PaymentShape(allow_null=True)
+    pay_with = serializers.CharField(help_text="card, or the gateway on whose page the buyer pays")
 
 
 class ErrorShape(serializers.Serializer[None]):

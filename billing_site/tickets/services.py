@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from billing_site.documents import services as documents
 from billing_site.payments import refunds
 from billing_site.payments.models import PaymentAttempt
 from billing_site.tickets import intake, locks
@@ -65,9 +66,11 @@ def _expire_locked(order: Order, *, by: str, reason: str, refund_paid: bool, ann
     pending = [ticket for ticket in tickets if ticket.status == Status.PENDING_PAYMENT]
     move(pending, to=Status.EXPIRED, order=order, by=by, reason=reason, announce=announce)
     if refund_paid:
-        for ticket in tickets:
-            if ticket.status == Status.PAID:
-                refunds.refund_locked(ticket=ticket, order=order, reason=reason, by=by, announce=announce)
+        paid = [ticket for ticket in tickets if ticket.status == Status.PAID]
+        for ticket in paid:
+            refunds.refund_locked(ticket=ticket, order=order, reason=reason, by=by, announce=announce, mail=False)
+        if paid or pending:
+            documents.event_cancelled(order=order, refunded=paid)
     return tickets
 
 
@@ -84,10 +87,11 @@ def expire_seatless(limit: int = 200) -> int:
 
 
 @retrying
-def check_in(*, ticket: str, event: int | str | None = None, gate: str, by: str) -> Ticket:
+def check_in(*, ticket: str, event: int | str | None = None, gate: str, by: str, at: datetime | None = None) -> Ticket:
     """Lets the holder of a ticket in, once: PAID becomes USED. Raises CheckInRefused.
 
     `ticket` is its external id. `event` is what the gate admits, by number or by name; None admits any.
+    `at` is when, if billing hears of it only afterwards.
     """
     found = locks.ticket_with_order(ticket)
     if found is None:
@@ -96,7 +100,7 @@ def check_in(*, ticket: str, event: int | str | None = None, gate: str, by: str)
     if event is not None and not is_for_event(row, event):
         raise CheckInRefused("other_event", _("El boleto es de otro evento: %s") % row.event, ticket=row)
     _refuse_unless_paid(row)
-    now = timezone.now()
+    now = at or timezone.now()
     try:
         # The last word is the database's: a second admission of a ticket cannot be written.
         with transaction.atomic():

@@ -1,4 +1,4 @@
-"""The check-in page: a gate's screen, for a scanner or for typing, on a telephone or at a desk."""
+"""The search page, and the check-in page: a gate's screen, for a scanner or for typing, on a telephone or at a desk."""
 
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -6,8 +6,10 @@ from typing import Any, NamedTuple
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -15,7 +17,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from billing_site.documents import wording
 from billing_site.tickets import scan as scans
-from billing_site.tickets import signing
+from billing_site.tickets import search, signing
 from billing_site.tickets.scan import GateEvent, Scan
 
 RECENT = 10
@@ -61,6 +63,22 @@ class GateForm(forms.Form):
 
     def chosen(self) -> GateEvent:
         return self.events[self.cleaned_data["event"]]
+
+
+def search_page(request: HttpRequest) -> HttpResponse:
+    """What the one field finds; whatever is the only one there is opened at once."""
+    if not search.may_search(request.user):
+        raise PermissionDenied
+    text = request.GET.get("q", "").strip()[:200]
+    found = search.search(text, user=request.user)
+    if found.count == 1:
+        rows: list[Model] = [*found.orders, *found.tickets, *found.people]
+        (row,) = rows
+        return HttpResponseRedirect(
+            reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+        )
+    context = {**admin.site.each_context(request), "title": _("Buscar"), "text": text, "found": found}
+    return TemplateResponse(request, "admin/search.html", context)
 
 
 def check_in_page(request: HttpRequest) -> HttpResponse:

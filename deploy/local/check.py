@@ -18,12 +18,14 @@ import sys
 import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from deploy.local import leash
 from deploy.local.environments import ROOT, Backends, Environments, Ports
 from deploy.local.processes import SupervisorError, claim
+from deploy.local.rabbitmq import OWN_VHOST
 from deploy.local.servers import ServerError, Servers
 
 RUNS = ROOT / ".test"
@@ -40,6 +42,7 @@ class Suite:
     settings: str | None = None
     environments: Sequence[str] = ()
     without: Sequence[str] = ()  # folders in it that another suite runs
+    beside: bool = False  # has servers of its own and mostly waits: runs beside the others
 
 
 SUITES = (
@@ -57,7 +60,7 @@ SUITES = (
     Suite("reservations_site", "reservations_site", "reservations_site.settings", ("reservations",)),
     Suite("billing_site", "billing_site", "billing_site.settings", ("billing",)),
     Suite("portal_site", "portal_site", "portal_site.settings", ("portal",)),
-    Suite("tests", "tests"),
+    Suite("tests", "tests", beside=True),
 )
 
 
@@ -95,7 +98,7 @@ def main() -> int:
         started = time.monotonic()
         servers.start()
         print(f"== PostgreSQL, MariaDB and RabbitMQ are ready ({time.monotonic() - started:.1f} s)", flush=True)
-        outcomes = [_run(suite, servers, options.pytest) for suite in chosen]
+        outcomes = _run_all(chosen, servers, options.pytest)
     except ServerError as reason:
         print(f"check: {reason}", file=sys.stderr)
         return 1
@@ -107,7 +110,7 @@ def main() -> int:
         leash.sweep(FOLDER)
         claimed.close()
         shutil.rmtree(FOLDER, ignore_errors=True)
-    return _report(outcomes)
+    return _report(outcomes, seconds=time.monotonic() - started)
 
 
 def _tidy() -> None:
@@ -119,9 +122,35 @@ def _tidy() -> None:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _run(suite: Suite, servers: Servers, arguments: Sequence[str]) -> Outcome:
+def _run_all(chosen: Sequence[Suite], servers: Servers, arguments: Sequence[str]) -> list[Outcome]:
+    """One suite after the other, and beside them those that may; what these print follows when they have ended."""
+    beside = [suite for suite in chosen if suite.beside and len(chosen) > 1]
+    with ThreadPoolExecutor(max(1, len(beside))) as pool:
+        try:
+            # Made before anything runs: databases and ports are found out by looking, which two at once must not do.
+            environments = {suite.name: _environment(suite, servers) for suite in chosen}
+            files = {suite.name: FOLDER / f"{suite.name}.txt" for suite in beside}
+            running = [
+                pool.submit(_run, suite, environments[suite.name], arguments, into=files[suite.name])
+                for suite in beside
+            ]
+            outcomes = [_run(suite, environments[suite.name], arguments) for suite in chosen if suite not in beside]
+            for suite, one in zip(beside, running, strict=True):
+                if not one.done():
+                    print(f"\n== {suite.name} goes on", flush=True)
+                outcomes.append(one.result())
+                print(files[suite.name].read_text(errors="replace"), flush=True)
+            return outcomes
+        except BaseException:
+            leash.sweep(FOLDER)  # or the pool would wait for them
+            raise
+
+
+def _run(suite: Suite, environment: dict[str, str], arguments: Sequence[str], *, into: Path | None = None) -> Outcome:
     outcome = Outcome(suite)
-    print(f"\n== {suite.name}", flush=True)
+    print(f"\n== {suite.name}{', beside the others' if into else ''}", flush=True)
+    if into:
+        into.touch()
     if not any((ROOT / suite.folder).rglob("test_*.py")):
         outcome.could_not_run = f"there are no tests in {suite.folder}/"
         return outcome
@@ -130,11 +159,14 @@ def _run(suite: Suite, servers: Servers, arguments: Sequence[str]) -> Outcome:
     argv += [f"--ignore={folder}" for folder in suite.without]
     argv += [f"--ds={suite.settings}"] if suite.settings else ["-p", "no:django"]
     started = time.monotonic()
+    output = into.open("w") if into else None
     process = subprocess.Popen(
         [*argv, *arguments],
         cwd=ROOT,
-        env=_environment(suite, servers),
+        env=environment,
         stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT if output else None,
         start_new_session=True,
     )
     try:
@@ -142,6 +174,8 @@ def _run(suite: Suite, servers: Servers, arguments: Sequence[str]) -> Outcome:
     finally:
         leash.kill_tree(process.pid)  # whatever the tests left running, and all of it on Ctrl-C
         process.wait()
+        if output:
+            output.close()
     outcome.seconds = time.monotonic() - started
     _count(outcome, report, code)
     return outcome
@@ -152,13 +186,14 @@ def _environment(suite: Suite, servers: Servers) -> dict[str, str]:
         reservations=servers.postgres.database("reservations"),
         portal=servers.postgres.database("portal"),
         billing=servers.mariadb.database("billing"),
-        broker=servers.rabbitmq.url(),
+        broker=servers.rabbitmq.url(OWN_VHOST),
+        sellers_broker=servers.rabbitmq.url(),
     )
-    made = Environments(folder=FOLDER / "environment", ports=Ports.free(), backends=backends)
+    made = Environments(folder=FOLDER / f"environment-{suite.name}", ports=Ports.free(), backends=backends)
     own: dict[str, str] = {}
     for program in suite.environments:
         own |= made.of(program)
-    description = servers.write(FOLDER / "servers.json")
+    description = servers.write(FOLDER / f"servers-{suite.name}.json")
     return {**os.environ, **own, "TICKETFLOW_SERVERS": str(description), leash.MARK: str(FOLDER)}
 
 
@@ -182,7 +217,7 @@ def _count(outcome: Outcome, report: Path, code: int) -> None:
         outcome.could_not_run = f"pytest ended with code {code}"
 
 
-def _report(outcomes: Sequence[Outcome]) -> int:
+def _report(outcomes: Sequence[Outcome], *, seconds: float) -> int:
     strict = os.environ.get("CI", "").lower() in ("true", "1")
     skipped = [name for outcome in outcomes for name in outcome.skipped]
     print("\n== Summary")
@@ -195,7 +230,7 @@ def _report(outcomes: Sequence[Outcome]) -> int:
         print("   Nothing may be skipped in CI: each counts as failed.")
         failed += len(skipped)
     failed += sum(bool(outcome.could_not_run) for outcome in outcomes)
-    print(f"   {sum(outcome.seconds for outcome in outcomes):.0f} s in all", flush=True)
+    print(f"   {seconds:.0f} s in all", flush=True)
     print(f"{sum(outcome.passed for outcome in outcomes)} passed, {failed} failed", flush=True)
     return 1 if failed else 0
 

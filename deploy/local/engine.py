@@ -79,7 +79,7 @@ class Server(ABC):
 
     # Its life
 
-    def start(self, *, timeout: float = 60) -> Self:
+    def start(self, *, timeout: float = 180) -> Self:
         """Starts it, with a new data folder when there is none, and waits until it serves."""
         if self.running:
             return self
@@ -136,7 +136,7 @@ class Server(ABC):
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def wait_ready(self, *, timeout: float = 60) -> None:
+    def wait_ready(self, *, timeout: float = 180) -> None:
         """Returns once it serves clients; raises with the end of its log when it does not."""
         deadline = time.monotonic() + timeout
         while not self.answers():

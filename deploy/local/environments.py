@@ -66,6 +66,7 @@ class Backends:
     billing: str
     portal: str
     broker: str
+    sellers_broker: str = ""
     broker_folder: str = ""
     reservations_replica: str = ""
     billing_replica: str = ""
@@ -169,9 +170,12 @@ class Environments:
         own = {
             "BILLING_SECRET_KEY": self.secrets["BILLING_SECRET_KEY"],
             "BILLING_DATABASE_URL": self._backends.billing,
+            # No replica is waited for here, and a busy machine is slow.
+            "BILLING_DATABASE_PATIENCE_SECONDS": "60",
             "BILLING_ALLOWED_HOSTS": f"{LOOPBACK},localhost",
             "BILLING_SERVICE_KEYS": self._callers("portal", "worker", "reservations"),
             "BILLING_RESERVATIONS_URL": self._ports.url("reservations"),
+            "BILLING_MIDDLEWARE_URL": self._ports.url("middleware"),
             "BILLING_SERVICE_KEY": self.secrets["BILLING_SERVICE_KEY"],
             "BILLING_GATEWAY_URL": self._ports.url("gateway"),
             "BILLING_GATEWAY_KEY": self.secrets["BILLING_GATEWAY_KEY"],
@@ -204,6 +208,9 @@ class Environments:
             "PORTAL_SHOW_TEST_CARDS": "True",  # the gateway here is always the simulator
         }
 
+    def _portal_jobs(self) -> dict[str, str]:
+        return self._portal()
+
     def _middleware(self) -> dict[str, str]:
         return {
             "MIDDLEWARE_SECRET_KEY": self.secrets["MIDDLEWARE_SECRET_KEY"],
@@ -234,6 +241,8 @@ class Environments:
 
     def _broker(self) -> dict[str, str]:
         broker = {"BROKER_URL": self._backends.broker}
+        if self._backends.sellers_broker:
+            broker["SELLERS_BROKER_URL"] = self._backends.sellers_broker
         if self._backends.broker_folder:
             broker["BROKER_FOLDER"] = self._backends.broker_folder
         return broker

@@ -110,6 +110,7 @@ FOR_DEV: dict[str, Callable[[], bool]] = {
     "mariadb-server": on_path("mariadbd"),
     "mariadb-client": on_path("mariadb"),
     "rabbitmq-server": on_disk("/usr/lib/rabbitmq/bin/rabbitmq-server"),
+    "nginx-light": on_path("nginx"),
     "chromium": on_path("chromium"),
     "fonts-dejavu-core": on_disk("/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf"),
     "gettext": on_path("msgfmt"),

@@ -109,7 +109,7 @@ class Supervisor:
         for name in self._children:
             self.start(name)
 
-    def wait_all_ready(self, *, timeout: float = 60) -> None:
+    def wait_all_ready(self, *, timeout: float = 180) -> None:
         """Returns once every program that was started is ready."""
         deadline = time.monotonic() + timeout
         for name, child in self._children.items():

@@ -26,8 +26,12 @@ NEW_TICKET_POLICY = {
 HELLO, ANSWER = b"AMQP\x00\x00\x09\x01", b"\x01\x00\x00"
 
 
+# Where the programs' own queues are; sellers only see the vhost `/`.
+OWN_VHOST = "ticketflow"
+
+
 class RabbitServer(Server):
-    """A free port, user `ticketflow` (administrator) on vhost `/`, the policy for new_ticket."""
+    """A free port, user `ticketflow` (administrator), vhost `/` with the policy for new_ticket, vhost `ticketflow`."""
 
     name = "rabbitmq"
     account = "rabbitmq"
@@ -124,6 +128,7 @@ class RabbitServer(Server):
 
     def _after_start(self) -> None:
         self.set_policy("new_ticket", NEW_TICKET_POLICY)
+        self.api("PUT", f"vhosts/{OWN_VHOST}")
 
     def _configuration(self) -> str:
         lines = {

@@ -22,6 +22,7 @@ from deploy.local import leash
 from deploy.local.environments import ROOT, Backends, Environments, Ports
 from deploy.local.ports import LOOPBACK, is_free
 from deploy.local.processes import UNIQUE, Program, Supervisor
+from deploy.local.rabbitmq import OWN_VHOST
 from deploy.local.servers import Servers
 
 SITES = ("reservations", "billing", "portal")
@@ -77,7 +78,8 @@ class Stack:
             reservations=servers.postgres.database(f"{prefix}reservations"),
             portal=servers.postgres.database(f"{prefix}portal"),
             billing=servers.mariadb.database(f"{prefix}billing"),
-            broker=servers.rabbitmq.url(),
+            broker=servers.rabbitmq.url(OWN_VHOST),
+            sellers_broker=servers.rabbitmq.url(),
         )
         return cls(folder, backends=backends, **options)
 
@@ -111,7 +113,7 @@ class Stack:
         """Whether an earlier start has put the demo data in."""
         return (folder / LOADED).exists()
 
-    def start(self, *, timeout: float = 90) -> Self:
+    def start(self, *, timeout: float = 240) -> Self:
         """Prepares, starts everything and waits until it serves."""
         self.prepare()
         with self.step("programs"):
@@ -192,6 +194,7 @@ class Stack:
             self._program("billing-relay", self._command("billing", "relay"), tier=CARRIERS),
             self._program("reservations-jobs", self._command("reservations", "jobs"), tier=CARRIERS),
             self._program("billing-jobs", self._command("billing", "jobs"), tier=CARRIERS),
+            self._program("portal-jobs", self._command("portal", "jobs"), tier=CARRIERS),
             self._program("worker", self._worker(), tier=CARRIERS),
             self._program("ingress", [sys.executable, "-m", "middleware_worker.ingress"], tier=CARRIERS),
             self._web("middleware", "middleware_worker.gateway.wsgi"),

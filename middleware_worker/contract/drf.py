@@ -118,7 +118,10 @@ SENTENCES = {
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | JsonResponse | None:
     """DRF's EXCEPTION_HANDLER: every error in the contract's shape; lost databases as 503."""
     if isinstance(error, ApiError):
-        return Response(error_body(error.code, str(error.error), **error.fields), status=error.status_code)
+        wait = error.fields.get("retry_after")
+        headers = {"Retry-After": str(wait)} if wait else {}
+        body = error_body(error.code, str(error.error), **error.fields)
+        return Response(body, status=error.status_code, headers=headers)
     if isinstance(error, OperationalError | InterfaceError):
         log.error("database cannot be reached: %s", error)
         return unavailable()

@@ -17,6 +17,8 @@ from rest_framework.views import APIView
 from middleware_worker import broker, environment, new_tickets
 from middleware_worker.clients import NotThere, Unreachable
 from middleware_worker.contract.drf import RETRY_AFTER_SECONDS, ApiError, ServiceCaller, error_body
+from middleware_worker.contract.messages import NewTicket
+from middleware_worker.contract.patience import Patience
 from middleware_worker.gateway import health, letters
 from middleware_worker.gateway import schema as _schema  # noqa: F401 (registers the credential)
 from middleware_worker.publishing import Publisher
@@ -82,6 +84,28 @@ class HealthView(APIView):
         return Response(body, status=200 if found.carries else 503)
 
 
+@functools.cache
+def _patience() -> Patience:
+    return Patience(settings.BROKER_WAITERS)  # type: ignore[misc]
+
+
+def is_taken(ticket: NewTicket) -> bool:
+    """Whether the broker has confirmed the ticket; a change of its leader is waited for, up to a bound.
+
+    The ticket may be on the queue twice afterwards: billing knows it again by its id.
+    """
+
+    def carry() -> None:
+        publisher().carry(source="outside", messages=[new_tickets.as_message(ticket)], queue=broker.OUTSIDE)
+
+    try:
+        _patience().call(carry, seconds=settings.BROKER_WAIT_SECONDS, errors=(Exception,))  # type: ignore[misc]
+    except Exception as error:
+        log.error("ticket %s is not taken: %r", ticket.id, error)
+        return False
+    return True
+
+
 class TicketsView(APIView):
     permission_classes = [Known]
     parser_classes = [RawParser]
@@ -101,10 +125,7 @@ class TicketsView(APIView):
                 else (_("Datos inválidos"))
             )
             raise ApiError(400, unusable.code, error, field=unusable.field, detail=unusable.reason) from unusable
-        try:
-            publisher().carry(source="outside", messages=[new_tickets.as_message(ticket)], queue=broker.OUTSIDE)
-        except Exception as error:
-            log.error("ticket %s is not taken: %r", ticket.id, error)
+        if not is_taken(ticket):
             return _try_later(_("El boleto no fue recibido, intente de nuevo"))
         return Response({"id": ticket.id, "status": "accepted"}, status=202)
 

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 2.0
 PING_SECONDS = 1.0
-QUEUES = [broker.NEW_TICKET, *(queue.name for queue in broker.carry_queues), broker.DEAD_LETTERS]
+QUEUES = [*(queue.name for queue in broker.carry_queues), broker.DEAD_LETTERS]
 
 
 @dataclass
@@ -37,8 +37,9 @@ class Health:
 class Watch:
     """Looks at most every FRESH_SECONDS, one thread at a time; the others get the last look."""
 
-    def __init__(self, broker_url: str, folder: str = "") -> None:
+    def __init__(self, broker_url: str, folder: str = "", *, sellers_broker_url: str = "") -> None:
         self._url, self._folder = broker_url, folder
+        self._sellers_url = sellers_broker_url or broker_url
         self._app = Celery("health", set_as_current=False)
         self._app.config_from_object(broker.celery_settings(broker_url, folder))
         self._lock = threading.Lock()
@@ -54,10 +55,11 @@ class Watch:
     def _look(self) -> Health:
         found = Health()
         try:
-            with self._connect() as connection:
-                connection.connect()
+            with self._connect(self._sellers_url) as connection:
+                found.queues = {broker.NEW_TICKET: _depth(connection, broker.NEW_TICKET)}
+            with self._connect(self._url) as connection:
                 found.broker = True
-                found.queues = {name: _depth(connection, name) for name in QUEUES}
+                found.queues |= {name: _depth(connection, name) for name in QUEUES}
                 replies: list[Any] = self._app.control.broadcast(
                     "ping", reply=True, timeout=PING_SECONDS, limit=1, connection=connection
                 )
@@ -69,9 +71,11 @@ class Watch:
             found.error = "no worker answers"
         return found
 
-    def _connect(self) -> Connection:
-        options = broker.transport_options(self._url, self._folder)
-        return Connection(self._url, connect_timeout=PING_SECONDS, heartbeat=0, transport_options=options)
+    def _connect(self, url: str) -> Connection:
+        options = broker.transport_options(url, self._folder)
+        opened = Connection(url, connect_timeout=PING_SECONDS, heartbeat=0, transport_options=options)
+        opened.connect()
+        return opened
 
 
 def _depth(connection: Connection, name: str) -> int | None:
@@ -91,4 +95,4 @@ def look() -> Health:
 @functools.cache
 def _watch(pid: int) -> Watch:
     found = environment.read()
-    return Watch(found.broker_url, found.broker_folder)
+    return Watch(found.broker_url, found.broker_folder, sellers_broker_url=found.sellers_broker_url)

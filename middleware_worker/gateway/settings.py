@@ -18,6 +18,10 @@ ALLOWED_HOSTS = env.list("MIDDLEWARE_ALLOWED_HOSTS", default=["localhost", "127.
 # Who may hand in tickets; and who of them may look after dead letters (nobody named: all of them).
 SERVICE_KEYS = parse_keys(env.list("MIDDLEWARE_SERVICE_KEYS", default=[]))
 OPERATORS = env.list("MIDDLEWARE_OPERATORS", default=["operator"])
+# A ticket that the broker does not confirm, as while a queue's leader changes, is published again for so long; and at
+# most so many requests of a process wait like that.
+BROKER_WAIT_SECONDS = env.float("MIDDLEWARE_BROKER_WAIT_SECONDS", default=10)
+BROKER_WAITERS = max(1, env.int("WEB_THREADS", default=4) - 1)
 
 INSTALLED_APPS = ["django.contrib.staticfiles", "rest_framework", "drf_spectacular", "drf_spectacular_sidecar"]
 # Who may read /metrics: whoever has this token. Without one there is no such page.

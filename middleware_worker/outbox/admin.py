@@ -1,11 +1,16 @@
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from middleware_worker.outbox import services
 from middleware_worker.outbox.models import OutboxMessage
+
+State = OutboxMessage.State
+MOST = 500
 
 
 @admin.register(OutboxMessage)
@@ -38,14 +43,37 @@ class OutboxMessageAdmin(admin.ModelAdmin):
     def get_readonly_fields(self, request: HttpRequest, obj: OutboxMessage | None = None) -> list[str]:
         return [field.name for field in OutboxMessage._meta.fields]
 
-    @admin.action(description=_("Enviar de nuevo los rechazados"), permissions=["change"])
-    def replay(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
-        count = sum(services.replay(id=str(row.id), by=str(request.user)) for row in queryset)
-        text = ngettext("%d mensaje se enviará de nuevo", "%d mensajes se enviarán de nuevo", count) % count
-        self.message_user(request, text, messages.SUCCESS)
+    @admin.action(description=_("Enviar de nuevo los rechazados…"), permissions=["change"])
+    def replay(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> HttpResponse | None:
+        return self._act(request, queryset.filter(state__in=[State.REJECTED, State.DISCARDED]), "replay")
 
-    @admin.action(description=_("Descartar los rechazados"), permissions=["change"])
-    def discard(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> None:
-        count = sum(services.discard(id=str(row.id), by=str(request.user)) for row in queryset)
-        text = ngettext("%d mensaje descartado", "%d mensajes descartados", count) % count
-        self.message_user(request, text, messages.SUCCESS)
+    @admin.action(description=_("Descartar los rechazados…"), permissions=["change"])
+    def discard(self, request: HttpRequest, queryset: QuerySet[OutboxMessage]) -> HttpResponse | None:
+        return self._act(request, queryset.filter(state=State.REJECTED), "discard")
+
+    def _act(self, request: HttpRequest, queryset: QuerySet[OutboxMessage], action: str) -> HttpResponse | None:
+        """First asks, with what will happen; then does it, row by row."""
+        rows = list(queryset.order_by("-created_at")[:MOST])
+        if not rows:
+            self.message_user(
+                request, _("Ninguno de los elegidos está rechazado: quedan como están."), messages.WARNING
+            )
+            return None
+        if "confirmed" not in request.POST:
+            context = {
+                **self.admin_site.each_context(request),
+                "title": _("Enviar de nuevo") if action == "replay" else _("Descartar mensajes"),
+                "action": action,
+                "opts": self.opts,
+                "rows": rows,
+                "checkbox": ACTION_CHECKBOX_NAME,
+            }
+            return TemplateResponse(request, "admin/outbox/confirm.html", context)
+        act = services.replay if action == "replay" else services.discard
+        count = sum(act(id=str(row.id), by=str(request.user)) for row in rows)
+        texts = {
+            "replay": ngettext("%d mensaje se enviará de nuevo", "%d mensajes se enviarán de nuevo", count),
+            "discard": ngettext("%d mensaje descartado", "%d mensajes descartados", count),
+        }
+        self.message_user(request, texts[action] % count, messages.SUCCESS if count else messages.WARNING)
+        return None

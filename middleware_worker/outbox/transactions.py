@@ -5,8 +5,9 @@ import logging
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import ParamSpec, TypeVar
 
 from django.db import DatabaseError, InterfaceError, OperationalError, connections, transaction
@@ -20,8 +21,18 @@ ATTEMPTS = 5
 SQLSTATES = {"40001", "40P01", "25006", "57P01", "57P02", "57P03", "08000", "08003", "08006"}
 # MariaDB: record changed, lock wait, deadlock, gone away, lost connection, shutdown.
 ERROR_NUMBERS = {1020, 1205, 1213, 2006, 2013, 1053}
-# Past this moment (time.monotonic) nothing is run again; see `deadline`.
-_give_up_at: ContextVar[float] = ContextVar("give_up_at", default=float("inf"))
+
+
+@dataclass
+class Bounds:
+    """How long the transactions of a request may be run again, and whether any has been begun."""
+
+    give_up_at: float = float("inf")  # time.monotonic
+    wait: Callable[[], None] | None = None  # returns when the database answers again, or after its own bound
+    begun: bool = False
+
+
+_bounds: ContextVar[Bounds | None] = ContextVar("bounds", default=None)
 
 
 class NotReplicated(OperationalError):
@@ -32,13 +43,17 @@ class NotReplicated(OperationalError):
 
 
 @contextmanager
-def deadline(moment: float) -> Iterator[None]:
-    """Transactions inside are not run again once time.monotonic() has reached the moment."""
-    token = _give_up_at.set(moment)
+def deadline(moment: float, *, wait: Callable[[], None] | None = None) -> Iterator[Bounds]:
+    """Transactions inside are not run again once time.monotonic() has reached the moment; `wait` comes before each."""
+    token = _bounds.set(Bounds(moment, wait))
     try:
-        yield
+        yield _current()
     finally:
-        _give_up_at.reset(token)
+        _bounds.reset(token)
+
+
+def _current() -> Bounds:
+    return _bounds.get() or Bounds()
 
 
 def confirm_replicated() -> None:
@@ -75,15 +90,24 @@ def retrying(function: Callable[P, R]) -> Callable[P, R]:
     unknown, so it has to find what the first run wrote (idempotency keys, unique ids). Inside a
     transaction that is already open it takes part in that one and repeats nothing.
     """
+    return _again(function, transaction.atomic)
 
+
+def retrying_statement(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for a function that is one statement, and so a transaction by itself, or that only reads."""
+    return _again(function, nullcontext)
+
+
+def _again(function: Callable[P, R], inside: Callable[[], AbstractContextManager[object]]) -> Callable[P, R]:
     @functools.wraps(function)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
-        connection = connections["default"]
+        connection, bounds = connections["default"], _current()
+        bounds.begun = True
         if connection.in_atomic_block:
             return function(*args, **kwargs)
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                with transaction.atomic():
+                with inside():
                     return function(*args, **kwargs)
             except DatabaseError as error:
                 # To run it again at once would find what it wrote, and take that for confirmed.
@@ -95,10 +119,12 @@ def retrying(function: Callable[P, R]) -> Callable[P, R]:
                     raise
             connection.close_if_unusable_or_obsolete()
             time.sleep(random.uniform(0.005, 0.03) * 2**attempt)  # noqa: S311 (jitter, no secret)
+            if bounds.wait:
+                bounds.wait()
         raise AssertionError("unreachable")
 
     return run
 
 
 def _is_last(attempt: int) -> bool:
-    return attempt == ATTEMPTS or time.monotonic() >= _give_up_at.get()
+    return attempt == ATTEMPTS or time.monotonic() >= _current().give_up_at

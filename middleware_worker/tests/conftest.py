@@ -95,6 +95,7 @@ def env(broker_url: str, billing: StubSite, reservations: StubSite) -> dict[str,
     """The environment of the programs under test."""
     return {
         "BROKER_URL": broker_url,
+        "SELLERS_BROKER_URL": "",
         "MIDDLEWARE_BILLING_URL": billing.url,
         "MIDDLEWARE_RESERVATIONS_URL": reservations.url,
         "MIDDLEWARE_SERVICE_KEY": KEY,

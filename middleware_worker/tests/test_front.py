@@ -1,6 +1,7 @@
 """The HTTP front against a real RabbitMQ, with stub sites on real sockets."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.test import Client
 
 from middleware_worker import broker, clients
 from middleware_worker.contract.credentials import issue, parse_keys
+from middleware_worker.contract.patience import Patience
 from middleware_worker.gateway import api, health
 from middleware_worker.tests import processes
 from middleware_worker.tests.conftest import SELLER_KEY, Rabbit
@@ -28,6 +30,7 @@ def front(env: dict[str, str], monkeypatch: pytest.MonkeyPatch, settings: Any, r
         monkeypatch.setenv(name, value)
     settings.SERVICE_KEYS = parse_keys([f"seller:{SELLER_KEY}"])
     settings.OPERATORS = ["seller"]
+    settings.BROKER_WAIT_SECONDS = 0
     clients._held.__dict__.clear()
     for kept in (api._publisher, health._watch):
         kept.cache_clear()
@@ -105,6 +108,29 @@ def test_a_broker_that_cannot_be_reached_is_503_and_the_next_ticket_after_it_is_
     assert rabbit.depth(broker.OUTSIDE) == 2
 
 
+def test_a_broker_that_is_back_soon_is_waited_for(
+    front: None, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, rabbit: Rabbit, settings: Any
+) -> None:
+    settings.BROKER_WAIT_SECONDS = 30
+    monkeypatch.setenv("BROKER_URL", proxy.url)
+    proxy.refuse()
+    back = threading.Timer(1, proxy.allow)
+    back.start()
+    assert call("POST", "/tickets", TICKET).status_code == 202
+    back.join()
+    assert rabbit.depth(broker.OUTSIDE) == 1
+
+
+def test_a_process_whose_other_threads_wait_for_the_broker_answers_at_once(
+    front: None, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    settings.BROKER_WAIT_SECONDS = 600
+    monkeypatch.setenv("BROKER_URL", proxy.url)
+    monkeypatch.setattr(api, "_patience", lambda: Patience(0))
+    proxy.refuse()
+    assert call("POST", "/tickets", TICKET).status_code == 503
+
+
 def test_a_broker_that_does_not_answer_is_503(
     front: None, proxy: Proxy, monkeypatch: pytest.MonkeyPatch, rabbit: Rabbit
 ) -> None:
@@ -124,7 +150,7 @@ def test_health_is_good_only_when_a_worker_answers(front: None, env: dict[str, s
     health._watch.cache_clear()
     answer = Client().get("/health")
     assert (answer.status_code, answer.json()["status"]) == (200, "healthy")
-    assert set(answer.json()["queues"]) == set(health.QUEUES)
+    assert set(answer.json()["queues"]) == {broker.NEW_TICKET, *health.QUEUES}
 
 
 def test_dead_letters_of_all_three_places_are_one_list_and_each_goes_back_to_its_own(

@@ -85,6 +85,21 @@ class LoginForm(forms.Form):
             ) from None
 
 
+class EmailChangeForm(forms.Form):
+    email = _email()
+    password = forms.CharField(
+        label=gettext_lazy("Tu contraseña"),
+        max_length=128,
+        strip=False,
+        error_messages={"required": gettext_lazy("Escribe tu contraseña.")},
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["email"].label = gettext_lazy("Correo nuevo")
+
+
 class ForgotForm(forms.Form):
     email = _email()
 

@@ -22,9 +22,10 @@ from portal_site.pages import message_page, too_many
 shown_and_sent = require_http_methods(["GET", "HEAD", "POST"])
 
 
-def _form_page(
+def form_page(
     request: HttpRequest, template: str, form: forms.Form, *, status: int = 200, **context: Any
 ) -> HttpResponse:
+    """A page of the account with its form, and the first error in focus."""
     if form.errors and status == 200:
         status = 400
     if form.is_bound:
@@ -33,7 +34,7 @@ def _form_page(
     return render(request, f"portal/accounts/{template}.html", context, status=status)
 
 
-def _say(form: forms.Form, refused: Refused) -> None:
+def say(form: forms.Form, refused: Refused) -> None:
     """Puts billing's refusal beside the field it is about, or above the form."""
     fields = refused.fields.get("fields")
     said = False
@@ -46,7 +47,8 @@ def _say(form: forms.Form, refused: Refused) -> None:
         form.add_error(None, refused.error or _("No se pudo hacer. Revisa los datos."))
 
 
-def _say_unavailable(form: forms.Form) -> None:
+def say_unavailable(form: forms.Form) -> None:
+    """Says above the form that nobody answered."""
     form.add_error(None, _("No pudimos hacerlo en este momento. Inténtalo de nuevo en un rato."))
 
 
@@ -57,21 +59,21 @@ def register(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         codes = session.orders_of_this_browser(request)
         initial = {"code": request.GET.get("code") or (codes[0] if codes else "")}
-        return _form_page(request, "register", RegisterForm(initial=initial))
+        return form_page(request, "register", RegisterForm(initial=initial))
     form = RegisterForm(request.POST)
     if not form.is_valid():
-        return _form_page(request, "register", form)
+        return form_page(request, "register", form)
     person = {name: value for name, value in form.cleaned_data.items() if value}
     try:
         billing().register(person=person, key=nonce_of(request.POST), visitor=Visitor.of(request))
     except Refused as refused:
         if refused.status == 429:
             return too_many(request)
-        _say(form, refused)
-        return _form_page(request, "register", form, status=400)
+        say(form, refused)
+        return form_page(request, "register", form, status=400)
     except Unavailable:
-        _say_unavailable(form)
-        return _form_page(request, "register", form, status=503)
+        say_unavailable(form)
+        return form_page(request, "register", form, status=503)
     return message_page(
         request,
         status=202,
@@ -114,10 +116,10 @@ def login(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         if session.person_of(request):
             return redirect(target)
-        return _form_page(request, "login", LoginForm(), next=target)
+        return form_page(request, "login", LoginForm(), next=target)
     form = LoginForm(request.POST)
     if not form.is_valid():
-        return _form_page(request, "login", form, next=target)
+        return form_page(request, "login", form, next=target)
     try:
         found = billing().login(
             who=form.cleaned_data["who"], password=form.cleaned_data["password"], visitor=Visitor.of(request)
@@ -127,10 +129,10 @@ def login(request: HttpRequest) -> HttpResponse:
             return too_many(request)
         # One sentence for every reason: who has an account is nobody's business.
         form.add_error(None, _("No encontramos una cuenta con esos datos. Revisa el RUT o correo y la contraseña."))
-        return _form_page(request, "login", form, status=400, next=target)
+        return form_page(request, "login", form, status=400, next=target)
     except Unavailable:
-        _say_unavailable(form)
-        return _form_page(request, "login", form, status=503, next=target)
+        say_unavailable(form)
+        return form_page(request, "login", form, status=503, next=target)
     session.log_in(request, found)
     return redirect(target)
 
@@ -138,7 +140,10 @@ def login(request: HttpRequest) -> HttpResponse:
 @require_POST
 def logout(request: HttpRequest) -> HttpResponse:
     session.log_out(request)
-    return redirect("events")
+    response = redirect("events")
+    # The tickets that this browser keeps for when there is no network go as well.
+    response["Clear-Site-Data"] = '"storage"'
+    return response
 
 
 @never_cache
@@ -146,7 +151,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 def forgot_password(request: HttpRequest) -> HttpResponse:
     form = ForgotForm(request.POST if request.method == "POST" else None)
     if request.method != "POST" or not form.is_valid():
-        return _form_page(request, "forgot", form)
+        return form_page(request, "forgot", form)
     try:
         billing().forgot_password(
             email=form.cleaned_data["email"], key=nonce_of(request.POST), visitor=Visitor.of(request)
@@ -154,11 +159,11 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
     except Refused as refused:
         if refused.status == 429:
             return too_many(request)
-        _say(form, refused)
-        return _form_page(request, "forgot", form, status=400)
+        say(form, refused)
+        return form_page(request, "forgot", form, status=400)
     except Unavailable:
-        _say_unavailable(form)
-        return _form_page(request, "forgot", form, status=503)
+        say_unavailable(form)
+        return form_page(request, "forgot", form, status=503)
     return message_page(
         request,
         status=202,
@@ -173,7 +178,7 @@ def forgot_password(request: HttpRequest) -> HttpResponse:
 def reset_password(request: HttpRequest, token: str) -> HttpResponse:
     form = NewPasswordForm(request.POST if request.method == "POST" else None)
     if request.method != "POST" or not form.is_valid():
-        return _form_page(request, "reset", form)
+        return form_page(request, "reset", form)
     try:
         billing().reset_password(
             token=token,
@@ -184,11 +189,11 @@ def reset_password(request: HttpRequest, token: str) -> HttpResponse:
     except Refused as refused:
         if refused.status == 429:
             return too_many(request)
-        _say(form, refused)
-        return _form_page(request, "reset", form, status=400)
+        say(form, refused)
+        return form_page(request, "reset", form, status=400)
     except Unavailable:
-        _say_unavailable(form)
-        return _form_page(request, "reset", form, status=503)
+        say_unavailable(form)
+        return form_page(request, "reset", form, status=503)
     session.log_out(request)
     messages.success(request, _("Tu contraseña quedó cambiada. Ya puedes entrar."))
     return redirect("login")
@@ -202,7 +207,7 @@ def claim(request: HttpRequest) -> HttpResponse:
         return redirect(session.login_address(request))
     form = ClaimForm(request.POST if request.method == "POST" else None)
     if request.method != "POST" or not form.is_valid():
-        return _form_page(request, "claim", form)
+        return form_page(request, "claim", form)
     try:
         claimed = billing().claim(
             code=form.cleaned_data["code"], key=nonce_of(request.POST), visitor=Visitor.as_person(request)
@@ -213,10 +218,10 @@ def claim(request: HttpRequest) -> HttpResponse:
         if refused.status == 429:
             return too_many(request)
         form.add_error("code", _("No encontramos boletos tuyos con este código. Revisa que esté bien escrito."))
-        return _form_page(request, "claim", form, status=400)
+        return form_page(request, "claim", form, status=400)
     except Unavailable:
-        _say_unavailable(form)
-        return _form_page(request, "claim", form, status=503)
+        say_unavailable(form)
+        return form_page(request, "claim", form, status=503)
     if claimed.linked:
         messages.success(request, _("Agregamos los boletos a tu cuenta."))
     else:
@@ -239,6 +244,8 @@ def my_tickets(request: HttpRequest) -> HttpResponse:
         "live": [card for card in tickets or () if card.live],
         "past": [card for card in tickets or () if not card.live],
         "orders": session.orders_of_this_browser(request),
+        "moving": any(card.ticket.changes_soon for card in tickets or ()),
+        "version": "|".join(card.ticket.version for card in tickets or ()),
     }
     silent = tickets is None and session.person_of(request) is not None
     return render(request, "portal/my_tickets.html", context | {"silent": silent}, status=503 if silent else 200)

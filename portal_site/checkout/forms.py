@@ -107,6 +107,8 @@ class Choice:
     quantity: int = 2
     section: int | None = None
     nonce: str = ""
+    # Without JavaScript: the section whose seats are shown next, of a house too large to show at once.
+    show: int | None = None
 
     @classmethod
     def from_query(cls, data: QueryDict) -> "Choice":
@@ -115,7 +117,9 @@ class Choice:
 
     @classmethod
     def from_post(cls, data: QueryDict) -> "Choice":
-        seats = {int(text) for text in data.getlist("seat") if SEAT_ID.fullmatch(text)}
+        # `instead` is a button: the whole choice with other seats in the place of those that were lost.
+        asked = data.get("instead", "").split() if "instead" in data else data.getlist("seat")
+        seats = {int(text) for text in asked if SEAT_ID.fullmatch(text)}
         quantity, section = data.get("quantity", ""), data.get("section", "")
         return cls(
             how="best" if data.get("how") == "best" else "map",
@@ -123,6 +127,7 @@ class Choice:
             quantity=int(quantity) if re.fullmatch(r"\d{1,3}", quantity) else 2,
             section=int(section) if SEAT_ID.fullmatch(section) else None,
             nonce=nonce_of(data),
+            show=int(show) if SEAT_ID.fullmatch(show := data.get("show", "")) else None,
         )
 
     def problem(self, *, limit: int) -> str:

@@ -8,12 +8,12 @@ from django.utils import timezone
 
 from portal_site.clients import billing as billing_client
 from portal_site.clients import reservations as reservations_client
-from portal_site.clients.billing import Order, Ticket
+from portal_site.clients.billing import Order, PayForm, Ticket
 from portal_site.clients.calls import Unavailable, Visitor
 from portal_site.clients.reservations import Reservation
 
 # States that change without the buyer: the page looks again by itself.
-MOVING = {"preparing", "paying", "cancelling", "expiring", "confirmed"}
+MOVING = {"preparing", "at_form", "paying", "cancelling", "expiring", "confirmed"}
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class SeatLine:
 
 @dataclass(frozen=True)
 class OrderView:
-    """`state` is one of: preparing (billing has not answered yet), pending, declined, paying (nobody knows
-    yet what became of the money), paid, confirmed (paid, but billing does not answer), cancelling, expiring
-    (time is up, billing has not decided), expired, refunded, mixed."""
+    """`state` is one of: preparing (billing has not answered yet), pending, declined, at_form (the buyer is at the
+    gateway's page), paying (nobody knows yet what became of the money), paid, confirmed (paid, but billing does not
+    answer), cancelling, expiring (time is up, billing has not decided), expired, refunded, mixed."""
 
     code: str
     state: str
@@ -42,6 +42,11 @@ class OrderView:
     # The money came when the hold had ended; billing gives it back.
     paid_too_late: bool
     billing_answers: bool
+    # Where the card is typed: `card` is here, else the gateway's name; and its page, while a payment is open there.
+    pay_with: str
+    form: PayForm | None
+    # Billing's word for why the last payment was declined.
+    why_declined: str
 
     @property
     def may_pay(self) -> bool:
@@ -52,18 +57,14 @@ class OrderView:
         return self.state in ("pending", "declined", "preparing")
 
     @property
-    def documents_due(self) -> bool:
-        return any(ticket.document == "preparing" for ticket in self.tickets if ticket.status == "PAID")
-
-    @property
     def moving(self) -> bool:
-        return self.state in MOVING or self.documents_due
+        return self.state in MOVING or any(ticket.changes_soon for ticket in self.tickets)
 
     @property
     def version(self) -> str:
         """Changes whenever the page would look different."""
-        seen = [self.state, str(self.paid_too_late), str(self.billing_answers)]
-        seen += [f"{ticket.external_id} {ticket.status} {ticket.document}" for ticket in self.tickets]
+        seen = [self.state, str(self.paid_too_late), str(self.billing_answers), self.pay_with, self.why_declined]
+        seen += [ticket.version for ticket in self.tickets]
         return hashlib.sha256("|".join(seen).encode()).hexdigest()[:16]
 
     def ticket(self, external_id: str) -> Ticket | None:
@@ -106,6 +107,8 @@ def _state(reservation: Reservation | None, order: Order | None, *, asked_to_pay
 
 def _state_by_billing(order: Order, reservation: Reservation | None) -> str:
     payment = order.payment.status if order.payment else ""
+    if order.status == "paying" and order.payment and order.payment.form:
+        return "at_form"
     if order.status == "paying" or (order.status == "pending" and payment in ("started", "unknown")):
         return "paying"
     if order.status != "pending":
@@ -126,7 +129,8 @@ def _view(
     else:
         seats = tuple(SeatLine(t.seat or "", t.section, t.price) for t in (order.tickets if order else ()))
     held = reservation.event if reservation else None
-    captured = order is not None and order.payment is not None and order.payment.status == "captured"
+    payment = order.payment if order else None
+    captured = payment is not None and payment.status == "captured"
     return OrderView(
         code=code,
         state=state,
@@ -140,4 +144,7 @@ def _view(
         tickets=order.tickets if order else (),
         paid_too_late=captured and state == "expired",
         billing_answers=billing_answers,
+        pay_with=order.pay_with if order else "card",
+        form=payment.form if payment else None,
+        why_declined=(payment.error or "") if payment and payment.status == "declined" else "",
     )

@@ -1,5 +1,6 @@
 """Reserving and paying, as the buyer's form asks for it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -45,13 +46,16 @@ def lost_seats(refused: Refused) -> dict[int, str]:
     }
 
 
+def no_longer_free(names: Sequence[str]) -> str:
+    if len(names) == 1:
+        return _("El asiento %(seat)s ya no está libre: alguien lo tomó antes.") % {"seat": names[0]}
+    return _("Los asientos %(seats)s ya no están libres: alguien los tomó antes.") % {"seats": ", ".join(names)}
+
+
 def why_not(refused: Refused) -> str:
     """What the buyer is told."""
-    lost = [name for name in lost_seats(refused).values() if name]
-    if len(lost) == 1:
-        return _("El asiento %(seat)s ya no está libre: alguien lo tomó antes.") % {"seat": lost[0]}
-    if lost:
-        return _("Los asientos %(seats)s ya no están libres: alguien los tomó antes.") % {"seats": ", ".join(lost)}
+    if lost := [name for name in lost_seats(refused).values() if name]:
+        return no_longer_free(lost)
     sentences = {
         "hold_limit": _("Ya tienes varios asientos sin pagar con este RUT. Págalos o cancélalos antes de pedir más."),
         "sales_closed": _("La venta de este evento está cerrada."),

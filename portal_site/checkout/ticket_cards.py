@@ -9,6 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 
+from portal_site.catalogue.formats import pesos
 from portal_site.checkout.orders import OrderView
 from portal_site.clients.billing import Ticket
 
@@ -51,6 +52,26 @@ class TicketCard:
         return words.get(self.ticket.status, self.ticket.status)
 
     @property
+    def seat(self) -> str:
+        """The section and the seat in one line."""
+        return " · ".join(part for part in (self.ticket.section, self.ticket.seat) if part)
+
+    @property
+    def money(self) -> str:
+        """What became of the money of a refunded ticket; empty for every other."""
+        refund = self.ticket.refund
+        if refund is None:
+            return ""
+        words = {"amount": pesos(refund.amount), "card": refund.card_last4 or "····"}
+        if refund.status == "done":
+            sentence = _("Devolvimos %(amount)s a la tarjeta terminada en %(card)s. El banco puede tardar unos días.")
+        elif refund.under_way:
+            sentence = _("Estamos devolviendo %(amount)s a la tarjeta terminada en %(card)s.")
+        else:
+            sentence = _("El banco no aceptó devolver %(amount)s. Lo estamos revisando: no tienes que hacer nada.")
+        return sentence % words
+
+    @property
     def live(self) -> bool:
         """Whether it may still be used."""
         return self.ticket.status in ("PAID", "PENDING_PAYMENT")
@@ -77,6 +98,11 @@ class TicketCard:
     @property
     def pdf_url(self) -> str:
         return self._url("ticket_pdf")
+
+    @property
+    def calendar_url(self) -> str:
+        """The file for a calendar; empty when nobody knows when the event is."""
+        return self._url("ticket_calendar") if self.when else ""
 
     @property
     def refund_url(self) -> str:

@@ -10,6 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_safe
 
 from portal_site.accounts import session
+from portal_site.checkout.calendar import calendar_file
 from portal_site.checkout.forms import ReasonForm, new_nonce, nonce_of
 from portal_site.checkout.ticket_cards import TicketCard
 from portal_site.checkout.views import find_order
@@ -56,6 +57,18 @@ def ticket_pdf(request: HttpRequest, external_id: str, code: str = "") -> HttpRe
     response = HttpResponse(pdf, content_type="application/pdf")
     name = "".join(letter for letter in external_id if letter.isalnum() or letter in "-_")[:60]
     response["Content-Disposition"] = f'inline; filename="boleto-{name}.pdf"'
+    return response
+
+
+@never_cache
+@require_safe
+def ticket_calendar(request: HttpRequest, external_id: str, code: str = "") -> HttpResponse:
+    """The event for the buyer's calendar; once refunded, the same entry cancelled."""
+    card = _find(request, external_id, code)
+    if card.when is None or card.ticket.status not in ("PAID", "USED", "REFUNDED"):
+        raise Http404
+    response = HttpResponse(calendar_file(card), content_type="text/calendar; charset=utf-8")
+    response["Content-Disposition"] = 'attachment; filename="ticketflow.ics"'
     return response
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from portal_site.checkout import guessing
+from portal_site.checkout import guessing, webpay
 from portal_site.checkout.cards import TEST_CARDS
 from portal_site.checkout.forms import CardForm, CodeForm, focus_first_error, new_nonce, nonce_of
 from portal_site.checkout.orders import OrderView, order_view
@@ -111,7 +111,7 @@ def order_state(request: HttpRequest, code: str) -> HttpResponse:
         return JsonResponse({"code": "not_found", "error": _("No encontrado")}, status=404)
     except Unavailable:
         return JsonResponse({"code": "unavailable", "error": _("Servicio no disponible por el momento")}, status=503)
-    return JsonResponse({"state": order.state, "version": order.version})
+    return JsonResponse({"state": order.state, "version": order.version, "now": timezone.now().isoformat()})
 
 
 @never_cache
@@ -120,6 +120,8 @@ def order_state(request: HttpRequest, code: str) -> HttpResponse:
 def pay(request: HttpRequest, code: str) -> HttpResponse:
     if guessing.has_to_wait(request):
         return too_many(request)
+    if request.POST.get("with") == "webpay":
+        return webpay.leave(request, code)
     card, nonce = CardForm(request.POST), nonce_of(request.POST)
     if not card.is_valid():
         return _order_page(request, find_order(request, code), card, status=400)
@@ -127,9 +129,7 @@ def pay(request: HttpRequest, code: str) -> HttpResponse:
     try:
         paid = billing().pay(code=code, card=card.cleaned_data, key=nonce, visitor=Visitor.of(request))
     except Unavailable:
-        messages.warning(
-            request, _("No nos llegó la respuesta de tu pago. Estamos averiguando qué pasó: no pagues de nuevo.")
-        )
+        # The page says what is known: nothing was charged, or nobody knows yet.
         return redirect("order", code=code)
     except Refused as refused:
         return _not_paid(request, code, card, refused)
@@ -151,6 +151,12 @@ def _not_paid(request: HttpRequest, code: str, card: CardForm, refused: Refused)
         return redirect("order", code=code)
     card.add_error(None, refused.error or _("No se pudo pagar con esta tarjeta."))
     return _order_page(request, find_order(request, code), card, status=400)
+
+
+@never_cache
+@require_safe
+def to_webpay(request: HttpRequest, code: str) -> HttpResponse:
+    return webpay.form_page(request, find_order(request, code))
 
 
 @never_cache

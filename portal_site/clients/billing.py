@@ -8,12 +8,24 @@ from urllib.parse import quote
 
 import requests
 from django.conf import settings
-from pydantic import TypeAdapter
+from pydantic import Field, TypeAdapter
 
 from portal_site.clients.calls import Refused, Site, Unavailable, Visitor
 from portal_site.clients.reservations import Answer, Pesos
 
 PAY_READ_SECONDS = 20.0
+
+
+class MoneyBack(Answer):
+    """The refund of a ticket: `status` is due, started, done, unknown or failed."""
+
+    status: str
+    amount: Pesos = 0
+    card_last4: str = ""
+
+    @property
+    def under_way(self) -> bool:
+        return self.status in ("due", "started", "unknown")
 
 
 class Ticket(Answer):
@@ -33,16 +45,37 @@ class Ticket(Answer):
     qr: str | None = None
     order: str = ""
     refundable: bool | None = None
+    refund: MoneyBack | None = None
 
     @property
     def may_be_refunded(self) -> bool:
         """Billing decides; this only says whether asking makes sense."""
         return self.status == "PAID" and self.refundable is not False
 
+    @property
+    def changes_soon(self) -> bool:
+        """Whether it is paid and its QR code or PDF is still to come, or its money is on the way back."""
+        if self.status == "PAID":
+            return not self.qr or self.document == "preparing"
+        return self.refund is not None and self.refund.under_way
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the ticket would look different."""
+        return f"{self.external_id} {self.status} {self.document} {bool(self.qr)} {self.refund and self.refund.status}"
+
+
+class PayForm(Answer):
+    """The gateway's own page, where the buyer pays: the browser posts the token there."""
+
+    url: str = Field(pattern=r"^https?://[^/]+/")
+    token: str
+
 
 class Payment(Answer):
     status: Literal["started", "captured", "declined", "unknown"] | str
     error: str | None = ""
+    form: PayForm | None = None
 
 
 class Order(Answer):
@@ -55,6 +88,8 @@ class Order(Answer):
     starts_at: datetime | None = None
     tickets: tuple[Ticket, ...]
     payment: Payment | None = None
+    # Where the card is typed: here, or on the page of the gateway that is named.
+    pay_with: str = "card"
 
 
 class Person(Answer):
@@ -99,7 +134,10 @@ class BillingSite:
         return self.site.parsed(response, Order.model_validate)
 
     def pay(self, *, code: str, card: dict[str, str], key: str, visitor: Visitor) -> Order | None:
-        """The paid order; None when it is not known yet what became of the money. Refused says why not."""
+        """The paid order, or one with a form to pay at; None when it is not known yet what became of the money.
+
+        Refused says why not.
+        """
         response = self.site.call(
             "POST",
             f"/api/orders/{_quoted(code)}/pay",
@@ -111,6 +149,17 @@ class BillingSite:
         if response.status_code == HTTPStatus.ACCEPTED:
             return None
         return self.site.parsed(response, Order.model_validate)
+
+    def back_from_webpay(self, *, brought: dict[str, str], visitor: Visitor) -> str:
+        """The code of the order that a return from Webpay is about. May be asked again: the money moves once."""
+        response = self.site.call(
+            "POST",
+            "/api/payments/webpay/return",
+            visitor=_nobody(visitor),
+            body=brought,
+            read_seconds=PAY_READ_SECONDS,
+        )
+        return self.site.parsed(response, lambda data: str(data["order"]))
 
     def refund(self, *, external_id: str, code: str, reason: str, key: str, visitor: Visitor) -> Ticket:
         """The refunded ticket. Refused with code `not_refundable`."""
@@ -172,6 +221,20 @@ class BillingSite:
             "POST", "/api/claims", visitor=visitor, body={"code": code}, headers={"Idempotency-Key": key}
         )
         return self.site.parsed(response, Claimed.model_validate)
+
+    def change_email(self, *, email: str, password: str, key: str, visitor: Visitor) -> None:
+        """Has a link mailed to the new address of the token's person. Refused with `fields` for a wrong password."""
+        self.site.call(
+            "POST",
+            "/api/me/email",
+            visitor=visitor,
+            body={"email": email, "password": password},
+            headers={"Idempotency-Key": key},
+        )
+
+    def confirm_email(self, *, token: str, visitor: Visitor) -> Person:
+        """The person, with the new address."""
+        return self.site.parsed(self._post("/api/email/confirm", {"token": token}, visitor), Person.model_validate)
 
     def forgot_password(self, *, email: str, key: str, visitor: Visitor) -> None:
         self._post("/api/password/forgot", {"email": email}, visitor, key)

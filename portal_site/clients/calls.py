@@ -51,11 +51,13 @@ class SignedOut(Refused):
 
 @dataclass(frozen=True)
 class Visitor:
-    """On whose behalf a call is made: where from, in which language, and as which person."""
+    """On whose behalf a call is made: where from, in which language, as which person, and let in by which room."""
 
     address: str = ""
     language: str = "es-cl"
     token: str = ""
+    # What an event's waiting room gave this browser; sent with reservations alone.
+    admission: str = ""
 
     @classmethod
     def of(cls, request: HttpRequest) -> "Visitor":

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import quote
 
 from django.conf import settings
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 from portal_site.clients.calls import Refused, Site, Visitor
 
@@ -77,6 +77,19 @@ class SeatPlan(Answer):
     etag: str = ""
 
 
+class SeatStates(Answer):
+    """Which seats are free now: a letter each in the order of their ids, a available, r reserved, s sold."""
+
+    states: str
+    etag: str = ""
+
+
+Tagged = TypeVar("Tagged", SeatPlan, SeatStates)
+Found = TypeVar("Found", bound=Answer)
+# So many events are kept in mind.
+KEPT = 50
+
+
 class HeldSeat(Answer):
     seat_id: int
     seat_number: str
@@ -105,14 +118,46 @@ class Reservation(Answer):
     seats: tuple[HeldSeat, ...]
 
 
+class Room(Answer):
+    """A waiting room as everybody may see it. `state`: before, open, paused or over."""
+
+    state: str
+    sold_out: bool = False
+    opens_at: datetime
+    now: datetime
+    rate: int
+    minutes: int = 0
+    waiting: int = 0
+    last: int = 0
+    door: int = 0
+    # Up to how many places from the door one asks again after how many seconds, nearest first; None: any.
+    poll: tuple[tuple[int | None, int], ...] = ((None, 15),)
+
+    def poll_after(self, ahead: int) -> int:
+        return next((seconds for most, seconds in self.poll if most is None or ahead <= most), 30)
+
+
+class Place(Answer):
+    """A browser's place in a room. `status`: waiting, inside or over."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+    status: str
+    number: int | None = None
+    expires_at: datetime | None = None
+    uses_left: int = 0
+    admission: str | None = Field(None, alias="pass")
+
+
 _events: TypeAdapter[list[Event]] = TypeAdapter(list[Event])
 
 
 class ReservationsSite:
     def __init__(self, *, url: str, key: str) -> None:
         self.site = Site(name="reservations", url=url, key=key)
-        # The last seat plan of each event; a 304 brings it back without parsing 2,400 seats.
-        self._plans: dict[int, SeatPlan] = {}
+        # The last answer of each path; a 304 brings it back without parsing 2,400 seats.
+        self._plans: dict[str, SeatPlan] = {}
+        self._states: dict[str, SeatStates] = {}
 
     def events(self, visitor: Visitor) -> list[Event]:
         response = self.site.call("GET", "/api/events", visitor=visitor)
@@ -130,10 +175,18 @@ class ReservationsSite:
 
     def seats(self, event_id: int, visitor: Visitor) -> SeatPlan | None:
         """The seats now; None when there is no such event."""
-        known = self._plans.get(event_id)
+        return self._changed(SeatPlan, self._plans, f"/api/events/{event_id}/seats", visitor)
+
+    def seat_states(self, event_id: int, visitor: Visitor) -> SeatStates | None:
+        """Only what changes on a map; None when there is no such event."""
+        return self._changed(SeatStates, self._states, f"/api/events/{event_id}/seats/states", visitor)
+
+    def _changed(self, kind: type[Tagged], kept: dict[str, Tagged], path: str, visitor: Visitor) -> Tagged | None:
+        """What is there now, from `kept` while nothing has changed; None when there is no such thing."""
+        known = kept.get(path)
         headers = {"If-None-Match": known.etag} if known and known.etag else {}
         try:
-            response = self.site.call("GET", f"/api/events/{event_id}/seats", visitor=visitor, headers=headers)
+            response = self.site.call("GET", path, visitor=visitor, headers=headers)
         except Refused as refused:
             if refused.status == 404:
                 return None
@@ -141,11 +194,31 @@ class ReservationsSite:
         if response.status_code == 304 and known is not None:
             return known
         etag = response.headers.get("ETag", "")
-        plan = self.site.parsed(response, lambda data: SeatPlan.model_validate({**data, "etag": etag}))
-        if len(self._plans) > 50:
-            self._plans.clear()
-        self._plans[event_id] = plan
-        return plan
+        found = self.site.parsed(response, lambda data: kind.model_validate({**data, "etag": etag}))
+        if len(kept) > KEPT:
+            kept.clear()
+        kept[path] = found
+        return found
+
+    def room(self, event_id: int, visitor: Visitor) -> Room | None:
+        """The waiting room; None when the event has none."""
+        return self._or_none(Room, "GET", f"/api/events/{event_id}/room", visitor)
+
+    def place(self, event_id: int, *, browser: str, join: bool, visitor: Visitor) -> Place | None:
+        """Where this browser stands; with `join` it gets a place when it has none. None without one."""
+        body = {"browser": browser, "join": join}
+        return self._or_none(Place, "POST", f"/api/events/{event_id}/room/places", visitor, body)
+
+    def _or_none(
+        self, kind: type[Found], method: str, path: str, visitor: Visitor, body: dict[str, Any] | None = None
+    ) -> Found | None:
+        try:
+            response = self.site.call(method, path, visitor=visitor, body=body)
+        except Refused as refused:
+            if refused.status == 404:
+                return None
+            raise
+        return self.site.parsed(response, kind.model_validate)
 
     def reserve_seats(
         self, *, seat_ids: Sequence[int], buyer: dict[str, Any], key: str, visitor: Visitor
@@ -170,9 +243,8 @@ class ReservationsSite:
         return self._reserve(body, key, visitor)
 
     def _reserve(self, body: dict[str, Any], key: str, visitor: Visitor) -> Reservation:
-        response = self.site.call(
-            "POST", "/api/reservations", visitor=visitor, body=body, headers={"Idempotency-Key": key}
-        )
+        headers = {"Idempotency-Key": key} | ({"X-Admission": visitor.admission} if visitor.admission else {})
+        response = self.site.call("POST", "/api/reservations", visitor=visitor, body=body, headers=headers)
         return self.site.parsed(response, Reservation.model_validate)
 
     def reservation(self, code: str, visitor: Visitor) -> Reservation | None:

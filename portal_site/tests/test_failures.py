@@ -13,7 +13,8 @@ pytestmark = pytest.mark.django_db
 PAGES = [
     "/",
     "/evento/1",
-    "/evento/1/ocupados.json",
+    "/evento/1/plano.json",
+    "/evento/1/asientos.json",
     "/orden",
     "/orden/TF-0000-0000-0000",
     "/orden/TF-0000-0000-0000/estado.json",

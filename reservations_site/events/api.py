@@ -1,8 +1,11 @@
 """The catalogue and the seat maps, for everybody."""
 
+import hashlib
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.http import HttpResponse, HttpResponseBase
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -11,6 +14,7 @@ from rest_framework.response import Response
 
 from middleware_worker.contract.drf import ApiError
 from reservations_site.events import selectors
+from reservations_site.events.drawn import DrawnMap, accepts_gzip, maps
 from reservations_site.events.models import Event
 from reservations_site.rest import ApiView, Refusal
 
@@ -71,6 +75,13 @@ class SeatMap(serializers.Serializer[Any]):
     instance = serializers.CharField()  # type: ignore[assignment]
 
 
+class SeatStates(serializers.Serializer[Any]):
+    states = serializers.CharField(
+        help_text="A letter for each seat in the order of their ids: a available, r reserved, s sold."
+    )
+    instance = serializers.CharField()  # type: ignore[assignment]
+
+
 def shown_event(id: int) -> Event:
     """The event; 404 for a draft or an unknown one."""
     event = selectors.shown_event(id)
@@ -79,38 +90,68 @@ def shown_event(id: int) -> Event:
     return event
 
 
+def is_known(request: Request, etag: str) -> bool:
+    """Whether the caller has this state already."""
+    return etag in [part.strip() for part in request.headers.get("If-None-Match", "").split(",")]
+
+
+def for_everybody(response: HttpResponseBase) -> HttpResponseBase:
+    """The answer, the same for whoever asks: nginx may keep it a second, see docs/decisions/0008."""
+    if settings.BEHIND_PROXY:
+        response.headers["X-Accel-Expires"] = "1"
+    return response
+
+
 class EventsView(ApiView):
     """The events on sale or coming up."""
 
     @extend_schema(operation_id="events_list", responses=EventList)
-    def get(self, request: Request) -> Response:
-        return Response({"events": selectors.listed_events(), "instance": settings.INSTANCE})
+    def get(self, request: Request) -> HttpResponseBase:
+        return for_everybody(Response({"events": selectors.listed_events(), "instance": settings.INSTANCE}))
 
 
 class EventView(ApiView):
     """One event with its price sections."""
 
     @extend_schema(responses={200: EventDetail, 404: Refusal})
-    def get(self, request: Request, event_id: int) -> Response:
+    def get(self, request: Request, event_id: int) -> HttpResponseBase:
         event = shown_event(event_id)
-        (row,) = selectors.described([event])
-        sections = selectors.sections_with_free_seats(event.id)
-        return Response(row | {"sections": sections, "instance": settings.INSTANCE})
+        found = selectors.displayed(partial(self._shown, event)) | {"instance": settings.INSTANCE}
+        return for_everybody(Response(found))
+
+    def _shown(self, event: Event, using: str) -> dict[str, Any]:
+        (row,) = selectors.described([event], using)
+        return row | {"sections": selectors.sections_with_free_seats(event.id, using)}
 
 
 class SeatsView(ApiView):
     """The seat map. Send its ETag back in If-None-Match and get 304 while nothing has changed."""
 
     @extend_schema(responses={200: SeatMap, 304: OpenApiResponse(description="Nothing has changed."), 404: Refusal})
-    def get(self, request: Request, event_id: int) -> Response:
-        event = shown_event(event_id)
-        prices = selectors.sections(event.id)
-        # Weak: the same map, though `instance` may differ. Read before the map, so that it is never newer.
-        etag = f'W/"{selectors.fingerprint(event, prices)}"'
+    def get(self, request: Request, event_id: int) -> HttpResponseBase:
+        return for_everybody(selectors.displayed(partial(self._shown, request, shown_event(event_id))))
+
+    def _shown(self, request: Request, event: Event, using: str) -> HttpResponseBase:
+        state = selectors.map_state(event, using)
+        if is_known(request, state.etag):
+            return Response(status=304, headers={"ETag": state.etag, "Cache-Control": "no-cache"})
+        if (drawn := maps.get(event.id)) is None or drawn.etag != state.etag:
+            drawn = maps.keep(event.id, DrawnMap(*selectors.seat_map(event, state, using)))
+        headers = {"ETag": drawn.etag, "Cache-Control": "no-cache", "Vary": "Accept-Encoding"}
+        if not accepts_gzip(request):
+            return HttpResponse(drawn.body, content_type="application/json", headers=headers)
+        headers["Content-Encoding"] = "gzip"
+        return HttpResponse(drawn.packed, content_type="application/json", headers=headers)
+
+
+class SeatStatesView(ApiView):
+    """Only which seats are free, for a map that is open already: 20 kB for 20,000 seats, 304 while nothing changes."""
+
+    @extend_schema(responses={200: SeatStates, 304: OpenApiResponse(description="Nothing has changed."), 404: Refusal})
+    def get(self, request: Request, event_id: int) -> HttpResponseBase:
+        states = selectors.displayed(partial(selectors.states, shown_event(event_id).id))
+        etag = f'W/"{hashlib.blake2b(states.encode(), digest_size=12).hexdigest()}"'
         headers = {"ETag": etag, "Cache-Control": "no-cache"}
-        if etag in [part.strip() for part in request.headers.get("If-None-Match", "").split(",")]:
-            return Response(status=304, headers=headers)
-        seats = selectors.seat_map(event.id, prices)
-        (row,) = selectors.described([event])
-        body = {"seats": seats, "sections": prices, "event": row, "instance": settings.INSTANCE}
-        return Response(body, headers=headers)
+        if is_known(request, etag):
+            return for_everybody(Response(status=304, headers=headers))
+        return for_everybody(Response({"states": states, "instance": settings.INSTANCE}, headers=headers))

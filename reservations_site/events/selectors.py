@@ -2,12 +2,13 @@
 
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
-from django.db import OperationalError
+from django.db import InterfaceError, OperationalError
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
@@ -18,6 +19,8 @@ log = logging.getLogger(__name__)
 
 # An event leaves the list this long after it began.
 LISTED_AFTER_START = timedelta(days=1)
+# While the primary is away, it is asked again this often; in between a page does not wait for it.
+PRIMARY_ASKED_EVERY = 2.0
 
 
 def free(seats: str = "") -> Count:
@@ -37,6 +40,29 @@ def catalogue(read: Callable[[str | None], T]) -> T:
         return read("default")
 
 
+class _Primary:
+    """Until when (time.monotonic) this process takes the primary to be away."""
+
+    away_until = 0.0
+
+
+def displayed(read: Callable[[str], T]) -> T:
+    """What `read(using)` finds on the primary, or on the replica while there is no primary.
+
+    Only for what is looked at, never for what is decided: the replica may be a moment behind, and a seat that it
+    shows as free is still locked and checked on the primary. So a fail-over takes nobody's seat map away.
+    """
+    if "replica" not in settings.DATABASES:
+        return read("default")
+    if time.monotonic() >= _Primary.away_until:
+        try:
+            return read("default")
+        except (OperationalError, InterfaceError) as error:
+            log.warning("the primary does not answer, the replica is shown: %s", error)
+            _Primary.away_until = time.monotonic() + PRIMARY_ASKED_EVERY
+    return read("replica")
+
+
 def _shown(using: str | None) -> QuerySet[Event]:
     return Event.objects.using(using).exclude(status=Event.Status.DRAFT).select_related("venue")
 
@@ -50,18 +76,16 @@ def listed_events() -> list[dict[str, Any]]:
     """The events of the list as the API shows them, with how many of their seats are free."""
     since = timezone.now() - LISTED_AFTER_START
     events = catalogue(lambda using: list(_shown(using).filter(starts_at__gte=since)))
-    return described(events)
+    return displayed(lambda using: described(events, using))
 
 
-def described(events: list[Event]) -> list[dict[str, Any]]:
+def described(events: list[Event], using: str = "default") -> list[dict[str, Any]]:
     """Events as the API shows them. Three queries for any number."""
     ids = [event.id for event in events]
-    # How many are free is always the primary's word.
-    counts = (
-        Seat.objects.filter(event_id__in=ids).order_by().values("event_id").annotate(total=Count("id"), free=free())
-    )
+    listed = Seat.objects.using(using).filter(event_id__in=ids).order_by()
+    counts = listed.values("event_id").annotate(total=Count("id"), free=free())
     seats: dict[int, Mapping[str, Any]] = {row["event_id"]: row for row in counts}
-    rows = EventSection.objects.using("default").filter(event_id__in=ids).order_by()
+    rows = EventSection.objects.using(using).filter(event_id__in=ids).order_by()
     cheapest = dict(rows.values_list("event_id").annotate(Min("price")))
     return [_described(event, seats.get(event.id, {}), cheapest.get(event.id)) for event in events]
 
@@ -83,18 +107,18 @@ def _described(event: Event, seats: Mapping[str, Any], price_from: Any) -> dict[
     }
 
 
-def sections(event_id: int) -> list[dict[str, Any]]:
+def sections(event_id: int, using: str = "default") -> list[dict[str, Any]]:
     """The price sections of an event, best first, without their free seats."""
-    rows = EventSection.objects.using("default").filter(event_id=event_id).order_by("rank", "id")
+    rows = EventSection.objects.using(using).filter(event_id=event_id).order_by("rank", "id")
     columns = rows.values_list("id", "name", "price", "rank")
     return [{"id": key, "name": name, "price": int(price), "rank": rank} for key, name, price, rank in columns]
 
 
-def sections_with_free_seats(event_id: int) -> list[dict[str, Any]]:
+def sections_with_free_seats(event_id: int, using: str = "default") -> list[dict[str, Any]]:
     """The price sections with how many of their seats are free."""
-    counts = Seat.objects.filter(event_id=event_id).order_by().values_list("section_id").annotate(free=free())
-    found = dict(counts)
-    return [section | {"available": found.get(section["id"], 0)} for section in sections(event_id)]
+    seats = Seat.objects.using(using).filter(event_id=event_id).order_by()
+    found = dict(seats.values_list("section_id").annotate(free=free()))
+    return [section | {"available": found.get(section["id"], 0)} for section in sections(event_id, using)]
 
 
 def occupancy(event_id: int) -> list[dict[str, Any]]:
@@ -110,24 +134,59 @@ def occupancy(event_id: int) -> list[dict[str, Any]]:
     return rows
 
 
-def fingerprint(event: Event, prices: list[dict[str, Any]]) -> str:
-    """Changes whenever anything that the seat map shows changes: one narrow query, no objects."""
-    statuses = Seat.objects.filter(event_id=event.id).order_by("id").values_list("id", "status")
-    text = f"{event.id} {event.name} {event.status} {event.starts_at} {prices} {list(statuses)}"
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+class MapState(NamedTuple):
+    """What of a seat map changes, and the ETag that names it."""
+
+    etag: str
+    row: dict[str, Any]
+    prices: list[dict[str, Any]]
 
 
-def seat_map(event_id: int, prices: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Every seat of an event as the API shows it: no person's data, blocked seats as reserved."""
-    price = {section["id"]: section["price"] for section in prices}
-    rows = Seat.objects.filter(event_id=event_id).order_by("section__rank", "section_id", "row_rank", "position")
-    columns = rows.values_list("id", "label", "status", "section_id", "row", "number", "x", "y")
-    return [
+def map_state(event: Event, using: str = "default") -> MapState:
+    """The state of an event's seat map now: narrow queries, no objects."""
+    (row,) = described([event], using)
+    prices = sections(event.id, using)
+    # With the zone: staff move seats between zones.
+    seats = Seat.objects.using(using).filter(event_id=event.id).order_by().values_list("id", "status", "section_id")
+    return _state(row, prices, [(seat, _public(status), section) for seat, status, section in seats])
+
+
+def _state(row: dict[str, Any], prices: list[dict[str, Any]], seats: list[tuple[int, str, int]]) -> MapState:
+    digest = hashlib.blake2b(f"{row} {prices} {sorted(seats)}".encode(), digest_size=16).hexdigest()
+    # Weak: the same map, though `instance` may differ.
+    return MapState(f'W/"{digest}"', row, prices)
+
+
+def _public(status: str) -> str:
+    return "reserved" if status == "blocked" else status
+
+
+# One letter a seat: what changes while a buyer looks at the map.
+LETTERS = {"available": "a", "reserved": "r", "blocked": "r", "sold": "s"}
+
+
+def states(event_id: int, using: str = "default") -> str:
+    """Which seats are free, a letter each in the order of their ids: one narrow query, no objects."""
+    statuses = Seat.objects.using(using).filter(event_id=event_id).order_by("id").values_list("status", flat=True)
+    return "".join(LETTERS[status] for status in statuses)
+
+
+def seat_map(event: Event, state: MapState, using: str = "default") -> tuple[str, dict[str, Any]]:
+    """Every seat of an event as the API shows it, and the ETag of just these: no person's data, blocked as reserved.
+
+    A seat may have changed since `state` was read. Then the ETag is another one, so that no state is ever kept under
+    the name of another.
+    """
+    price = {section["id"]: section["price"] for section in state.prices}
+    rows = Seat.objects.using(using).filter(event_id=event.id)
+    ordered = rows.order_by("section__rank", "section_id", "row_rank", "position")
+    columns = ordered.values_list("id", "label", "status", "section_id", "row", "number", "x", "y")
+    seats = [
         {
             "id": seat,
-            "event_id": event_id,
+            "event_id": event.id,
             "seat_number": label,
-            "status": "reserved" if status == "blocked" else status,
+            "status": _public(status),
             "section": section,
             "row": row,
             "number": number,
@@ -137,3 +196,5 @@ def seat_map(event_id: int, prices: list[dict[str, Any]]) -> list[dict[str, Any]
         }
         for seat, label, status, section, row, number, x, y in columns
     ]
+    etag = _state(state.row, state.prices, [(seat["id"], seat["status"], seat["section"]) for seat in seats]).etag
+    return etag, {"seats": seats, "sections": state.prices, "event": state.row}

@@ -1,6 +1,7 @@
 """What staff do with events: fill them with seats, block seats, cancel."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from django.db import transaction
 from django.utils.translation import gettext as _
@@ -11,6 +12,13 @@ from reservations_site.reservations import audit, locks
 from reservations_site.reservations.endings import BATCH, end_cancelled_events
 from reservations_site.reservations.models import Line
 from reservations_site.venues.models import PlanSeat, Section
+
+
+class Moved(NamedTuple):
+    """What came of blocking or unblocking: the seats that moved, and the others with the status they have."""
+
+    labels: list[str]
+    refused: dict[str, str]
 
 
 class Refused(ValueError):
@@ -59,33 +67,62 @@ def copy_plan(*, event: Event, prices: Mapping[str, int], by: str) -> int:
     return len(seats)
 
 
-def block_seats(*, event: Event, seat_ids: Sequence[int], reason: str = "", by: str) -> list[str]:
-    """Takes free seats off sale; the labels of those that were free. The others stay as they are."""
+@transaction.atomic
+def copy_event(*, event: Event, copy: Event, prices: Mapping[str, int], keep_blocked: bool = False, by: str) -> Event:
+    """Saves `copy` as a draft with the zones of `event` at these prices, and its seats, all free; the copy.
+
+    With `keep_blocked` the seats that staff block stay blocked. Raises Refused.
+    """
+    # So that nobody moves seats between zones meanwhile.
+    locks.event(event.id)
+    zones = list(EventSection.objects.using("default").filter(event=event).order_by("rank", "id"))
+    if missing := [zone.name for zone in zones if zone.name not in prices]:
+        raise Refused(_("Falta el precio de: %s") % ", ".join(missing))
+    copy.pk, copy.venue_id, copy.status = None, event.venue_id, Event.Status.DRAFT
+    copy.save(force_insert=True, using="default")
+    made = EventSection.objects.bulk_create(
+        EventSection(event=copy, name=zone.name, rank=zone.rank, price=prices[zone.name]) for zone in zones
+    )
+    by_zone = dict(zip((zone.id for zone in zones), made, strict=True))
+    seats = list(Seat.objects.using("default").filter(event=event).order_by("id"))
+    for seat in seats:
+        stays = keep_blocked and seat.status == Seat.Status.BLOCKED
+        seat.pk, seat.event, seat.section = None, copy, by_zone[seat.section_id]
+        seat.status = Seat.Status.BLOCKED if stays else Seat.Status.AVAILABLE
+    Seat.objects.bulk_create(seats, batch_size=500)
+    blocked = [seat.label for seat in seats if seat.status == Seat.Status.BLOCKED]
+    detail: dict[str, Any] = {"copied_from": f"{event.name} ({event.id})", "total": len(seats), "blocked": blocked}
+    audit.record(by=by, action="event_copied", event_id=copy.id, **detail, prices=dict(prices))
+    return copy
+
+
+def block_seats(*, event: Event, seat_ids: Sequence[int], reason: str = "", by: str) -> Moved:
+    """Takes free seats off sale; the others stay as they are and are named."""
     return _move(
         event, seat_ids, start=Seat.Status.AVAILABLE, end=Seat.Status.BLOCKED, action="blocked", reason=reason, by=by
     )
 
 
-def unblock_seats(*, event: Event, seat_ids: Sequence[int], reason: str = "", by: str) -> list[str]:
-    """Puts blocked seats on sale again; the labels of those that were blocked."""
+def unblock_seats(*, event: Event, seat_ids: Sequence[int], reason: str = "", by: str) -> Moved:
+    """Puts blocked seats on sale again; the others stay as they are and are named."""
     return _move(
         event, seat_ids, start=Seat.Status.BLOCKED, end=Seat.Status.AVAILABLE, action="unblocked", reason=reason, by=by
     )
 
 
 @retrying
-def _move(
-    event: Event, seat_ids: Sequence[int], *, start: str, end: str, action: str, reason: str, by: str
-) -> list[str]:
-    ours = Seat.objects.filter(event=event, id__in=list(seat_ids)).values_list("id", flat=True)
-    locked = locks.seats(list(ours))
+def _move(event: Event, seat_ids: Sequence[int], *, start: str, end: str, action: str, reason: str, by: str) -> Moved:
+    rows = Seat.objects.filter(event=event, id__in=list(seat_ids)).order_by("id").values_list("id", "label")
+    names = dict(rows)
+    locked = locks.seats(names)
+    refused = {names[seat_id]: status for seat_id, status in locked.items() if status != start}
     ids = [seat_id for seat_id, status in locked.items() if status == start]
     if not ids:
-        return []
+        return Moved([], refused)
     Seat.objects.filter(id__in=ids).update(status=end)
-    labels = list(Seat.objects.filter(id__in=ids).order_by("id").values_list("label", flat=True))
+    labels = [names[seat_id] for seat_id in ids]
     audit.record(by=by, action=f"seats_{action}", event_id=event.id, seats=labels, reason=reason)
-    return labels
+    return Moved(labels, refused)
 
 
 def cancel_event(*, event: Event, reason: str, by: str) -> int:

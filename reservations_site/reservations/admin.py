@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet, Sum
+from django.db.models import Exists, OuterRef, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
@@ -15,10 +15,13 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from middleware_worker.contract.drf import ApiError
 from middleware_worker.contract.rut import format_rut
+from reservations_site.events.filters import EventFilter
 from reservations_site.events.forms import ReasonForm
+from reservations_site.exports import ExportingAdmin
 from reservations_site.reservations.endings import ask_to_end
+from reservations_site.reservations.listing import AUDIT_COLUMNS, LABELS, RESERVATION_COLUMNS, searched, seat_names
 from reservations_site.reservations.models import AuditEntry, Line, Reservation
-from reservations_site.reservations.selectors import Booking, searched_rut, typed_code
+from reservations_site.reservations.selectors import Booking
 from reservations_site.reservations.words import (
     action_name,
     action_names,
@@ -29,14 +32,6 @@ from reservations_site.reservations.words import (
     ticket_status_name,
 )
 from reservations_site.staff import ReadOnlyAdmin, ReadOnlyInline, actor
-
-LABELS = {
-    "held": (gettext_lazy("por pagar"), "wait"),
-    "cancelling": (gettext_lazy("cancelación pedida"), "wait"),
-    "confirmed": (gettext_lazy("pagada"), "good"),
-    "released": (gettext_lazy("liberada"), "quiet"),
-    "mixed": (gettext_lazy("mixta"), "wait"),
-}
 
 
 def badge(status: str) -> str:
@@ -127,14 +122,16 @@ class AuditInline(ReadOnlyInline):
 
 
 @admin.register(Reservation)
-class ReservationAdmin(ReadOnlyAdmin):
+class ReservationAdmin(ExportingAdmin, ReadOnlyAdmin):
+    export_columns = RESERVATION_COLUMNS
     list_display = ["code", "state", "seats", "rut_shown", "name", "event", "total", "created"]
-    list_filter = [StatusFilter, "event", "created_at"]
+    list_filter = [StatusFilter, EventFilter, "created_at"]
     list_select_related = ["event"]
     list_per_page = 50
     search_fields = ["code"]
     search_help_text = gettext_lazy("Código, RUT (con o sin puntos), nombre, correo o asiento")
-    date_hierarchy = "created_at"
+    # Ids are as old as reservations are, and indexed; a hierarchy of dates would read the whole table.
+    ordering = ["-id"]
     inlines = [LineInline, AuditInline]
     actions = ["cancel"]
     change_form_template = "admin/reservations/reservation/change_form.html"
@@ -146,22 +143,12 @@ class ReservationAdmin(ReadOnlyAdmin):
     readonly_fields = ["state", "total", "rut_shown", "created", "expires", "asked", "reason"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).annotate(sum=Sum("lines__price")).prefetch_related("lines__seat")
+        return super().get_queryset(request).prefetch_related("lines__seat")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        text = search_term.strip().replace("\x00", "")
-        if not text:
-            return queryset, False
-        seat = Exists(Line.objects.filter(reservation=OuterRef("pk"), seat__label__iexact=text))
-        found = Q(code=typed_code(text)) | Q(name__icontains=text) | Q(email__icontains=text) | Q(seat)
-        if (rut := searched_rut(text)) is not None:
-            found |= Q(rut=rut)
-        if text.isascii() and text.isdigit() and len(text) <= 8:
-            # A bare number whose last digit happens to check may be meant either way.
-            found |= Q(rut=int(text))
-        return queryset.filter(found), False
+        return searched(queryset, search_term), False
 
     @admin.display(description=gettext_lazy("RUT"), ordering="rut")
     def rut_shown(self, reservation: Reservation) -> str:
@@ -173,11 +160,11 @@ class ReservationAdmin(ReadOnlyAdmin):
 
     @admin.display(description=gettext_lazy("asientos"))
     def seats(self, reservation: Reservation) -> str:
-        return ", ".join(line.seat.label for line in reservation.lines.all())
+        return seat_names(reservation)
 
-    @admin.display(description=gettext_lazy("total"), ordering="sum")
-    def total(self, reservation: Any) -> str:
-        return pesos(reservation.sum)
+    @admin.display(description=gettext_lazy("total"))
+    def total(self, reservation: Reservation) -> str:
+        return pesos(sum(line.price for line in reservation.lines.all()))
 
     @admin.display(description=gettext_lazy("creada"), ordering="created_at")
     def created(self, reservation: Reservation) -> str:
@@ -265,10 +252,11 @@ class ReservationAdmin(ReadOnlyAdmin):
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(ExportingAdmin, ReadOnlyAdmin):
+    export_columns = AUDIT_COLUMNS
     list_display = ["when", "by", "what", "event", "reservation", "details"]
     list_display_links = ["when"]
-    list_filter = [ActionFilter, "event"]
+    list_filter = [ActionFilter, EventFilter]
     list_select_related = ["event", "reservation"]
     search_fields = ["by", "reservation__code"]
     date_hierarchy = "at"

@@ -14,14 +14,17 @@ from typing import TypeVar
 from django.conf import settings
 from django.db import DatabaseError, Error, InterfaceError, OperationalError, connection, connections
 
+from middleware_worker.outbox import transactions
 from middleware_worker.outbox.transactions import NotReplicated, deadline
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.25
-# A demoted primary (read-only), a server that stops or starts, a lost connection.
-SQLSTATES = {"25006", "57P01", "57P02", "57P03", "08000", "08001", "08003", "08004", "08006"}
+# What a transaction is run again for at once (a demoted primary, a server that stops or starts, a lost connection,
+# a deadlock), and no connection at all.
+SQLSTATES = transactions.SQLSTATES | {"08001", "08004"}
+INTERNAL = "XX000"
 
 
 def is_failover(error: BaseException) -> bool:
@@ -30,6 +33,9 @@ def is_failover(error: BaseException) -> bool:
         return True
     # psycopg gives no SQLSTATE when the connection broke or could not be made.
     sqlstate = getattr(error.__cause__, "sqlstate", None) or getattr(error, "sqlstate", None)
+    if sqlstate == INTERNAL:
+        # How a standby refuses the record that asks whether all is replicated.
+        return "during recovery" in str(error)
     return isinstance(error, OperationalError) if sqlstate is None else sqlstate in SQLSTATES
 
 

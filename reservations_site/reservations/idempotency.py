@@ -6,8 +6,11 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from reservations_site.reservations import refusals
+from middleware_worker.outbox.transactions import confirm_replicated
+from reservations_site.reservations import refusals, selectors
 from reservations_site.reservations.models import Reservation
+from reservations_site.reservations.selectors import Booking
+from reservations_site.waiting_room.admission import Admission
 
 AUTOMATIC = "auto:"
 
@@ -37,6 +40,8 @@ class Claim:
     by: str
     digest: str
     key: str = field(default_factory=automatic_key)
+    # Who was let in by the event's waiting room.
+    admission: Admission | None = None
     # The same call ran before and was cut off: it may have written its answer.
     is_run_again: bool = False
 
@@ -50,3 +55,15 @@ class Claim:
         if reservation is not None and reservation.request_digest != self.digest:
             raise refusals.idempotency_conflict()
         return reservation
+
+    def answered_before(self) -> Booking | None:
+        """The booking that this key got before; no question for a key that no caller knows."""
+        return self.earlier_run() if self.may_be_a_repeat else None
+
+    def earlier_run(self) -> Booking | None:
+        """What an earlier run of this very call wrote, when it lost its connection during COMMIT."""
+        if (found := self.found()) is None:
+            return None
+        # It is there, but maybe on this server alone.
+        confirm_replicated()
+        return selectors.booking(found)

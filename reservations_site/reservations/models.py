@@ -43,7 +43,11 @@ class Reservation(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["caller", "idempotency_key"], name="idempotency_key_once_a_caller")
         ]
-        permissions = [("cancel_reservation", _("Puede cancelar reservas"))]
+        permissions = [
+            ("cancel_reservation", _("Puede cancelar reservas")),
+            ("export_lists", _("Puede descargar listas")),
+            ("export_personal_data", _("Puede descargar listas con datos personales")),
+        ]
 
     def __str__(self) -> str:
         return self.code

@@ -1,5 +1,6 @@
 """Why a reservation was refused: each with the status, the word and the Spanish sentence of the contract."""
 
+import math
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
@@ -31,8 +32,29 @@ def hold_limit(*, held: int, limit: int) -> ApiError:
     return ApiError(HTTPStatus.CONFLICT, "hold_limit", sentence, limit=limit, held=held)
 
 
+def too_often(wait: float) -> ApiError:
+    """429; `wait` in seconds until the buyer may reserve again."""
+    sentence = _("Demasiadas solicitudes, espere un momento")
+    return ApiError(HTTPStatus.TOO_MANY_REQUESTS, "throttled", sentence, retry_after=max(1, math.ceil(wait)))
+
+
+def challenge() -> ApiError:
+    """403: what settings.CHALLENGE names does not let this call through."""
+    return ApiError(HTTPStatus.FORBIDDEN, "challenge", _("Confirme que es una persona e intente de nuevo"))
+
+
 def sales_closed(event_name: str) -> ApiError:
     return ApiError(HTTPStatus.CONFLICT, "sales_closed", _("La venta está cerrada: %s") % event_name)
+
+
+def waiting_room(event_id: int) -> ApiError:
+    sentence = _("Este evento tiene sala de espera: se compra cuando ella deja entrar")
+    return ApiError(HTTPStatus.FORBIDDEN, "waiting_room", sentence, event_id=event_id)
+
+
+def admission_used() -> ApiError:
+    sentence = _("Este turno de la sala de espera ya se usó o terminó")
+    return ApiError(HTTPStatus.FORBIDDEN, "admission_used", sentence)
 
 
 def unknown_seat(ids: Sequence[int] = ()) -> ApiError:

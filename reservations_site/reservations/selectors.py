@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -14,6 +15,7 @@ from reservations_site.reservations import refusals
 from reservations_site.reservations.best_available import Place
 from reservations_site.reservations.models import ALPHABET, Line, Reservation
 
+RUT_LIMIT_PERIOD = timedelta(minutes=1)
 CODE = re.compile(rf"TF(-[{ALPHABET}]{{4}}){{3}}")
 # Letters that Crockford's base 32 leaves out, read as what they were meant to be.
 MISREAD = str.maketrans({"O": "0", "I": "1", "L": "1"})
@@ -40,6 +42,18 @@ def booking(reservation: Reservation) -> Booking:
     return Booking(reservation, list(lines))
 
 
+def bookings(reservations: Sequence[Reservation]) -> list[Booking]:
+    """Many reservations, each with its event and all its lines as they are now, in three queries."""
+    events = Event.objects.using("default").select_related("venue").in_bulk({r.event_id for r in reservations})
+    lines: dict[int, list[Line]] = {reservation.id: [] for reservation in reservations}
+    rows = Line.objects.filter(reservation_id__in=lines).select_related("seat__section")
+    for line in rows.order_by("reservation_id", "seat_id"):
+        lines[line.reservation_id].append(line)
+    for reservation in reservations:
+        reservation.event = events[reservation.event_id]
+    return [Booking(reservation, lines[reservation.id]) for reservation in reservations]
+
+
 def typed_code(text: str) -> str:
     """The booking code that a person typed: any case, O for 0, I or L for 1, with or without dashes."""
     compact = re.sub(r"[\s\-]", "", text).upper()
@@ -58,6 +72,16 @@ def by_code(code: str) -> Booking:
     if found is None:
         raise refusals.unknown_reservation()
     return booking(found)
+
+
+def wait_of(rut: int) -> float | None:
+    """Seconds until this buyer may reserve again, None for now; counted under the buyer's lock."""
+    now = timezone.now()
+    times = Reservation.objects.filter(rut=rut, created_at__gt=now - RUT_LIMIT_PERIOD).order_by("created_at")
+    recent = list(times.values_list("created_at", flat=True))
+    if len(recent) < settings.RUT_LIMIT:
+        return None
+    return (recent[0] + RUT_LIMIT_PERIOD - now).total_seconds() if recent else 1.0
 
 
 def searched_rut(text: str) -> int | None:
@@ -110,7 +134,7 @@ def local_date(event: Event) -> str:
 
 def event_on_primary(id: int) -> Event | None:
     """A published or cancelled event, read where sales are decided; None for a draft or an unknown one."""
-    rows = Event.objects.using("default").select_related("venue").exclude(status=Event.Status.DRAFT)
+    rows = Event.objects.using("default").select_related("venue", "room").exclude(status=Event.Status.DRAFT)
     return rows.filter(id=id).first()
 
 

@@ -27,7 +27,17 @@ def action_names() -> dict[str, str]:
         "plan_copied": _("copió el plano"),
         "event_added": _("creó el evento"),
         "event_changed": _("cambió el evento"),
+        "event_copied": _("copió el evento"),
         "event_cancelled": _("canceló el evento"),
+        "seats_zoned": _("cambió asientos de zona"),
+        "prices_changed": _("cambió precios"),
+        "step_undone": _("deshizo un paso"),
+        "exported": _("descargó una lista"),
+        "room_added": _("abrió una sala de espera"),
+        "room_changed": _("cambió la sala de espera"),
+        "room_paused": _("puso la sala de espera en pausa"),
+        "room_resumed": _("reanudó la sala de espera"),
+        "room_drawn": _("sorteó los lugares de la sala de espera"),
         "venue_added": _("creó el recinto"),
         "venue_changed": _("cambió el recinto"),
         "venue_deleted": _("eliminó el recinto"),
@@ -71,7 +81,15 @@ def detail_text(detail: dict[str, Any]) -> str:
     """The detail of an entry on one line; what is for programs only is left out."""
     names = {
         "seat": _("asiento"),
+        "what": _("qué"),
+        "zone": _("zona"),
+        "price": _("precio"),
+        "changes": _("cambios"),
+        "copied_from": _("copiado de"),
+        "total": _("total"),
         "seats": _("asientos"),
+        "blocked": _("bloqueados"),
+        "kept": _("quedaron como estaban"),
         "status": _("estado"),
         "ticket": _("boleto"),
         "reason": _("motivo"),
@@ -79,10 +97,14 @@ def detail_text(detail: dict[str, Any]) -> str:
         "fields": _("campos"),
         "venue": _("recinto"),
         "sections": _("sectores"),
+        "list": _("lista"),
+        "format": _("formato"),
+        "seed": _("semilla"),
+        "filters": _("filtros"),
     }
     parts = []
     for key, name in names.items():
         if (value := detail.get(key)) not in ("", [], None):
-            shown = {"reason": reason_name, "status": ticket_status_name}.get(key, str)
+            shown = {"reason": reason_name, "status": ticket_status_name, "what": action_name}.get(key, str)
             parts.append(f"{name}: {', '.join(map(str, value)) if isinstance(value, list) else shown(value)}")
     return " · ".join(parts) or "—"

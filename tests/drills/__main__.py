@@ -6,12 +6,12 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.drills import docker, machines, storm
+from tests.drills import docker, machines, restores, storm
 from tests.drills.cluster import Cluster, NotInTime
 from tests.drills.drills import DRILLS, SHORT
 from tests.drills.scene import Result, Scene
 
-assert machines.clock_off and storm.storm  # noqa: PT018 (their drills are registered)
+assert machines.clock_off and restores.restore and storm.storm  # noqa: PT018 (their drills are registered)
 
 
 def main() -> int:
@@ -59,6 +59,8 @@ def run(cluster: Cluster, name: str, seed: int) -> Result:
     for kind in ("lost", "doubled", "broken"):
         for sentence in getattr(result.verdict, kind)[:5]:
             print(f"    {kind}: {sentence}")
+    if result.times.errors:
+        print("    not answered: " + ", ".join(f"{n} {kind}" for kind, n in result.times.errors_by_kind.items()))
     if result.failure:
         print(f"    failed: {result.failure}")
     print("    " + row(result), flush=True)

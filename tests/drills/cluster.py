@@ -151,7 +151,7 @@ class Cluster:
         nodes = self.rabbitmq("nodes")
         found += [f"RabbitMQ: {node['name']} is away" for node in nodes if not node.get("running")]
         found += [f"RabbitMQ: {node['name']} sees a partition" for node in nodes if node.get("partitions")]
-        online = self.rabbitmq(f"queues/%2F/{QUEUE}").get("online", [])
+        online = self.rabbitmq(f"queues/ticketflow/{QUEUE}").get("online", [])
         if len(nodes) != 3 or len(online) != 3:
             found.append(f"RabbitMQ: {len(nodes)} nodes, {len(online)} of the queue")
         for program in PORTS:
@@ -202,13 +202,17 @@ class Cluster:
 
     def queue_leader(self, queue: str = QUEUE) -> str:
         """The RabbitMQ node that leads the queue to billing."""
-        return self.rabbitmq(f"queues/%2F/{queue}")["leader"].partition("@")[2]
+        return self.rabbitmq(f"queues/ticketflow/{queue}")["leader"].partition("@")[2]
 
     def mariadb_primary(self) -> str:
         return docker.read_environment().get("MARIADB_PRIMARY", "mariadb-1")
 
     def mariadb_replica(self) -> str:
         return "mariadb-2" if self.mariadb_primary() == "mariadb-1" else "mariadb-1"
+
+    def partitioned(self) -> set[str]:
+        """RabbitMQ nodes that others report as cut off although they are back."""
+        return {name.partition("@")[2] for node in self.rabbitmq("nodes") for name in node.get("partitions", [])}
 
     # Ways to fail, and back
 

@@ -26,6 +26,7 @@ SETTINGS = {
     "MIDDLEWARE_ALLOWED_HOSTS": f"localhost,127.0.0.1,{ADDRESS}",
     # All load comes from one address, and asks far more often than any buyer.
     "RESERVATIONS_THROTTLE": "1000000/min",
+    "RESERVATIONS_ADDRESS_RATE": "1000000r/m",
     # A payment whose outcome is unknown may capture for this long: a drill waits for it.
     "BILLING_GATEWAY_TIMEOUT_SECONDS": "2",
     "BILLING_ATTEMPT_TTL_SECONDS": "15",

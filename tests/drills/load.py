@@ -74,7 +74,7 @@ class Load:
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         # No buyer is the same person as another, in no run: a RUT found twice was served twice.
-        self._ruts = itertools.count(10_000_000 + int(time.time() * 12) % 80_000_000)
+        self._ruts = itertools.count(10_000_000 + int(time.time() * 100) % 79_000_000)
         self._halls: deque[deque[int]] = deque()
         for number in range(max(1, round(seats / 600))):
             event, ids = cluster.make_event(f"Sala {number + 1}", rows=20, seats=30)
@@ -114,14 +114,19 @@ class Load:
         last = {(answer.kind, answer.key): answer for answer in self.log}
         left = [answer for answer in last.values() if answer.is_unknown and answer.kind not in READING]
         deadline = time.monotonic() + REPEATED_FOR
-        while left and time.monotonic() < deadline:
-            again = [
-                self._ask(a.kind, a.key, a.about["method"], a.about["path"], a.about["body"], a.about) for a in left
-            ]
-            left = [answer for answer in again if answer.is_unknown]
-            if left:
-                time.sleep(1)
+        with ThreadPoolExecutor(64) as pool:
+            while left and time.monotonic() < deadline:
+                left = [answer for answer in pool.map(self._again, left) if answer.is_unknown]
+                if left:
+                    time.sleep(1)
         return len(left)
+
+    def repeat_outside(self, *, since: float) -> None:
+        """The outside seller sends everything once more that was accepted since a moment, under the same ids."""
+        with self._lock:
+            accepted = [a for a in self.log if a.kind == "outside" and a.status == 202 and a.began >= since]
+        for answer in accepted:
+            self._again(answer)
 
     def _again(self, answer: Answered) -> Answered:
         about = answer.about
@@ -210,6 +215,13 @@ class Load:
     def _rushes(self, seat: int, together: threading.Barrier) -> None:
         together.wait(timeout=30)
         self._reserved("reserve_hot", [seat])
+
+    def crowd(self, seats: list[int], *, each: int, at_once: int = 12) -> list[str]:
+        """Buyers take all these seats, so many each, side by side; the codes of their reservations."""
+        parts = [seats[first : first + each] for first in range(0, len(seats), each)]
+        with ThreadPoolExecutor(at_once) as pool:
+            answers = list(pool.map(lambda part: self._reserved("reserve", part), parts))
+        return [answer.about["code"] for answer in answers if answer.status == 201]
 
     def _cancel(self) -> None:
         if code := taken(self._hot_held):

@@ -31,6 +31,7 @@ class Drill:
     aim: float
     no_failure: bool
     outside_is_promised: bool
+    keys_are_promised: bool
     seats: int
 
     @property
@@ -70,7 +71,9 @@ class Result:
 
     @property
     def has_failed(self) -> bool:
-        return bool(self.failure) or not self.verdict.is_clean or self.times.recovery > self.within
+        """Lost, doubled or broken, or not back within the bound: silent for longer, or still failing after it."""
+        is_back = self.times.longest_gap <= self.within and self.times.failed_late <= checker.HICCUPS
+        return bool(self.failure) or not self.verdict.is_clean or not is_back
 
     def write(self) -> None:
         FOLDER.mkdir(parents=True, exist_ok=True)
@@ -83,8 +86,7 @@ class Scene:
 
     def __init__(self, cluster: Cluster, drill: Drill, *, seed: int, say: Callable[[str], None] = print) -> None:
         self.cluster, self.drill, self.seed, self._say = cluster, drill, seed, say
-        self.broken: list[float] = []
-        self.healed_at: float | None = None
+        self.events: list[float] = []
         self.stepped: list[str] = []
         self.notes: dict[str, Any] = {}
         self._began = time.time()
@@ -92,14 +94,14 @@ class Scene:
     def breaks(self, what: str, action: Callable[[], Any]) -> None:
         """A fault."""
         self._step(what)
-        self.broken.append(time.time())
+        self.events.append(time.time())
         action()
 
     def heals(self, what: str, action: Callable[[], Any]) -> None:
         """What an operator or the machine does to bring the part back."""
         self._step(what)
+        self.events.append(time.time())
         action()
-        self.healed_at = time.time()
 
     def goes_on(self, seconds: float) -> None:
         """Selling goes on meanwhile."""
@@ -129,7 +131,6 @@ class Scene:
         try:
             self.goes_on(WARM_UP)
             self.drill.do(self)
-            self.healed_at = self.healed_at or time.time()
             self._step("waits until every part is well")
             self.cluster.wait_healthy()
             self._step("every part is well")
@@ -143,7 +144,7 @@ class Scene:
 
     def _judge(self, ended: float, failure: str) -> Result:
         log, databases = self.load.log, self.cluster.databases
-        times = checker.measure(log, began=self._began, ended=ended, breaks=self.broken)
+        times = checker.measure(log, began=self._began, ended=ended, events=self.events, within=self.drill.within)
         unknown = self.load.repeat_unknown()
         stopped = time.time()
         verdict, carried = Verdict(), [0.0]
@@ -154,7 +155,12 @@ class Scene:
         rest = time.time() - stopped
         self._step("everything is carried")
         try:
-            verdict = checker.check(databases, log, outside_is_promised=self.drill.outside_is_promised)
+            verdict = checker.check(
+                databases,
+                log,
+                outside_is_promised=self.drill.outside_is_promised,
+                keys_are_promised=self.drill.keys_are_promised,
+            )
             carried = checker.carried_seconds(databases, log) or [0.0]
         except Exception as error:
             failure = failure or f"{type(error).__name__}: {error}"

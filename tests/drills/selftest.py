@@ -41,6 +41,17 @@ ONE_LIVE_LINE = (
 ONE_A_KEY = (
     "alter table reservations_reservation add constraint idempotency_key_once_a_caller unique (caller, idempotency_key)"
 )
+
+
+def in_take_seats(old: str, new: str) -> str:
+    """SQL that replaces some text of the function with which seats are taken (tests/test_at_once.py: it is there)."""
+    text = f"replace(pg_get_functiondef('take_seats_3'::regproc), $old${old}$old$, $new${new}$new$)"
+    return f"do $do$ begin execute {text}; end $do$"
+
+
+LOCK = ("FOR NO KEY UPDATE NOWAIT;", "/* FOR NO KEY UPDATE NOWAIT */;")
+STILL_FREE = ("AND status = 'available';", "/* AND status = 'available' */;")
+LOOK_FOR_KEY = ("idempotency_key = p_key;", "idempotency_key = p_key AND false;")
 BREAKS = [
     Break(
         "lock-removed",
@@ -54,8 +65,8 @@ BREAKS = [
                 "return dict(rows.",
             )
         ],
-        sql=["drop index if exists one_live_line_a_seat"],
-        mend=[ONE_LIVE_LINE],
+        sql=["drop index if exists one_live_line_a_seat", in_take_seats(*LOCK), in_take_seats(*STILL_FREE)],
+        mend=[ONE_LIVE_LINE, in_take_seats(*reversed(LOCK)), in_take_seats(*reversed(STILL_FREE))],
     ),
     Break(
         "receipts-off",
@@ -82,8 +93,11 @@ BREAKS = [
                 "None",
             )
         ],
-        sql=["alter table reservations_reservation drop constraint if exists idempotency_key_once_a_caller"],
-        mend=[ONE_A_KEY],
+        sql=[
+            "alter table reservations_reservation drop constraint if exists idempotency_key_once_a_caller",
+            in_take_seats(*LOOK_FOR_KEY),
+        ],
+        mend=[ONE_A_KEY, in_take_seats(*reversed(LOOK_FOR_KEY))],
     ),
     Break(
         "asynchronous-replication",

@@ -8,11 +8,14 @@ from tests.drills.__main__ import DRILLS
 from tests.drills.docker import FOLDER, ROOT
 
 TARGET = ROOT / "docs" / "faults.md"
+# The last result of each drill, of whatever machine it ran on.
+RECORD = ROOT / "docs" / "faults.jsonl"
 Row = dict[str, Any]
 
 HEAD = """# What breaks, and what one sees
 
-Written by `make slo` from the results of the last drills; edit `tests/drills/`, not this file.
+Written by `make slo` from the last result of each drill (kept in `faults.jsonl`; each says when it ran and how busy the
+machine was); edit `tests/drills/`, not this file.
 
 Each drill starts from a healthy cluster (`docker-compose.yml`, all of it on one machine), drives a steady mixed load
 over HTTP (events, seat maps, reservations on many and on few seats, payments, refunds, check-ins, outside
@@ -21,20 +24,20 @@ client got: what was acknowledged must be there, what was refused must not, what
 The seven invariants of [the architecture](architecture.md) are checked over both databases.
 
 Requests begin at a fixed rate whatever the answers. *Errors* are requests without an answer in 15 s or with a 5xx;
-each was repeated under its key at the end. *Gap* is the longest time without an answer to a reservation, *back* is
-the time from the fault to the end of that gap; 0 is: it is shorter than a second, or than twice the longest before the
-fault. The whole cluster and the client share two cores; the load average says what else did.
+each was repeated under its key at the end. *Gap* is the longest time without an answer to a reservation. *Back* is the
+longest time from a step of the drill (what breaks, and what heals) to the end of the trouble that followed it: the last
+reservation that was asked for and failed, or the end of the last gap longer than a second and than twice the longest
+before the fault. 0: nobody could notice. The whole cluster and the client share two cores; the load average says what
+else did.
 """
 
 
 def results() -> dict[str, Row]:
-    """The last result of each drill that ever ran here, in the drills' order."""
-    found = {}
-    for name in DRILLS:
-        file = FOLDER / f"{name}.json"
-        if file.exists():
-            found[name] = json.loads(file.read_text())
-    return found
+    """The last result of each drill, those that ran here among them, in the drills' order."""
+    rows = [json.loads(line) for line in RECORD.read_text().splitlines()] if RECORD.exists() else []
+    rows += [json.loads((FOLDER / f"{name}.json").read_text()) for name in DRILLS if (FOLDER / f"{name}.json").exists()]
+    last = {row["name"]: row for row in sorted(rows, key=lambda row: row["at"])}
+    return {name: last[name] for name in DRILLS if name in last}
 
 
 def levels(found: dict[str, Row]) -> list[tuple[str, str, str]]:
@@ -54,6 +57,12 @@ def levels(found: dict[str, Row]) -> list[tuple[str, str, str]]:
     def refused(row: Row) -> str:
         errors = row["times"]["errors"]
         return f"{100 * errors / max(1, row['times']['requests']):.3f} % ({errors} of {row['times']['requests']})"
+
+    caught_up = []
+    if down := found.get("billing-down"):
+        caught_up.append(f"all carried {down['at_rest_after']:.0f} s after the load ended")
+    if crowd := found.get("billing-catches-up"):
+        caught_up.append(f"{crowd['notes']['tickets_a_second']:.0f} tickets/s")
 
     return [
         ("reservation availability", "99.9 %", quietly(lambda r: f"errors in the quiet run: {refused(r)}")),
@@ -82,10 +91,8 @@ def levels(found: dict[str, Row]) -> list[tuple[str, str, str]]:
         ),
         (
             "billing recovery",
-            "< 1 h, buffered meanwhile, nothing lost",
-            f"all carried {found['billing-down']['at_rest_after']:.0f} s after the load ended"
-            if "billing-down" in found
-            else "not measured",
+            "< 1 h, buffered meanwhile, nothing lost (aim: 200 tickets/s)",
+            "; ".join(caught_up) or "not measured",
         ),
     ]
 
@@ -146,6 +153,7 @@ def main() -> int:
     for what, objective, measured in levels(found):
         print(f"{what}\n    objective: {objective}\n    measured:  {measured}")
     TARGET.write_text(document(found))
+    RECORD.write_text("".join(json.dumps(row) + "\n" for row in found.values()))
     print(f"slo: {len(found)} of {len(DRILLS)} drills have results; wrote {TARGET.relative_to(ROOT)}")
     return 0
 

@@ -29,7 +29,7 @@ def quiet(scene: Scene) -> None:
     scene.goes_on(300)
 
 
-@drill(aim=25, within=700, seats=7200)
+@drill(aim=25, within=90, seats=7200)
 def storm(scene: Scene) -> None:
     """When for ten minutes something else breaks every 20 s, then nothing is lost and nothing is there twice.
 
@@ -44,6 +44,14 @@ def storm(scene: Scene) -> None:
         scene.goes_on(EVERY)
         if heal_it:
             scene.heals(f"{what}: over", heal_it)
+    scene.goes_on(EVERY)
+    for node in sorted(scene.cluster.partitioned()):
+        scene.heals(f"{node} restarts, since the others report it as cut off", lambda node=node: restart(node))
+
+
+def restart(node: str) -> None:
+    """As docs/runbook.md has it."""
+    docker.run("docker", "restart", docker.container(node))
 
 
 def fault(scene: Scene, dice: random.Random) -> Fault:

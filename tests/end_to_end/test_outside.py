@@ -213,3 +213,11 @@ def test_new_ticket_can_be_declared_by_either_side_first(world: World, first: st
     else:
         send(world, [json.dumps(ticket_body(name)).encode()])
     until(f"ticket {name}", lambda: billing_has(world, name))
+
+
+def test_a_seller_reaches_no_queue_of_ours(world: World) -> None:
+    for name in ("ticketflow.to_billing", "ticketflow.to_reservations", "ticketflow.outside"):
+        with world.channel() as found, pytest.raises(amqp.NotFound):
+            found.queue_declare(name, passive=True)
+        with world.channel("ticketflow") as ours:
+            ours.queue_declare(name, passive=True)

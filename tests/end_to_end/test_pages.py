@@ -6,21 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
 from middleware_worker.contract.rut import format_rut
-from tests.browser import ARGUMENTS, CHROMIUM, SIZES
+from tests.browser import SIZES
 from tests.world import CARRIED_WITHIN, DECLINED, STAFF_PASSWORD, STAFF_RUT, World, until
 
 DEADLINE = CARRIED_WITHIN * 1000
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
-        yield found
-        found.close()
 
 
 @pytest.fixture(params=SIZES)

@@ -18,6 +18,7 @@ from billing_site.payments import refunds
 from billing_site.payments import services as payments
 from billing_site.payments.gateway import simulator
 from billing_site.payments.gateway.base import Card
+from billing_site.tickets import services as tickets
 from billing_site.tickets.models import AuditEntry, Order, Ticket
 from billing_site.tickets.tests.factories import arrived_order, outside_order, tickets_of
 
@@ -200,8 +201,8 @@ def test_a_ticket_refunded_before_it_was_issued_gets_no_document_and_the_others_
     refunds.refund_ticket(ticket=first, reason="x", by="test")
     assert jobs.issue_due() == 1
     assert jobs.send_due() == 2
-    tickets, refunded = sorted(outbox.outbox, key=lambda message: len(message.attachments), reverse=True)
-    assert [content for _n, content, _t in attachments(tickets)] == [services.document_for(second)]
+    issued, refunded = sorted(outbox.outbox, key=lambda message: len(message.attachments), reverse=True)
+    assert [content for _n, content, _t in attachments(issued)] == [services.document_for(second)]
     assert "Devolvimos" in refunded.subject
     assert "$5.000" in refunded.body
     with pytest.raises(services.NotIssued):
@@ -215,6 +216,41 @@ def test_an_order_refunded_whole_before_the_mail_went_out_gets_no_tickets_mailed
     jobs.send_due()
     assert [message.subject for message in outbox.outbox] == ["Devolvimos un boleto de Concierto Rock Nacional"]
     assert Mail.objects.get(kind="order_paid").status == Mail.Status.OBSOLETE
+
+
+def test_a_cancelled_event_is_one_mail_that_says_what_comes_back() -> None:
+    order = paid(3)
+    used, first, second = tickets_of(order)
+    tickets.check_in(ticket=used.external_id, gate="Norte", by="test")
+    for _twice in range(2):
+        tickets.expire_order(order=order, by="test", reason="event_cancelled", refund_paid=True)
+    jobs.issue_due()
+    jobs.send_due()
+    told = [message for message in outbox.outbox if "canceló" in message.subject]
+    assert [message.subject for message in told] == ["Se canceló Concierto Rock Nacional"]
+    assert not Mail.objects.filter(kind="ticket_refunded").exists()
+    for text in (told[0].body, told[0].alternatives[0][0]):
+        assert "$10.000" in text
+        assert text.count("$5.000") == 2
+    assert first.pk != second.pk
+
+
+def test_who_only_held_seats_of_a_cancelled_event_is_told_that_nothing_was_charged() -> None:
+    order = arrived_order(email=BUYER)
+    Mail.objects.all().delete()
+    tickets.expire_order(order=order, by="test", reason="event_cancelled", refund_paid=True)
+    jobs.send_due()
+    assert "No se te cobró nada" in outbox.outbox[0].body
+    assert "Te devolvemos" not in outbox.outbox[0].body
+
+
+def test_a_reminder_to_pay_that_comes_too_late_is_not_sent() -> None:
+    order = arrived_order(email=BUYER)
+    payments.pay(order=order, card=Card(simulator.APPROVES), idempotency_key=None, by="test")
+    jobs.issue_due()
+    jobs.send_due()
+    assert [message.subject for message in outbox.outbox] == ["Tus boletos para Concierto Rock Nacional"]
+    assert Mail.objects.get(kind="order_received").status == Mail.Status.OBSOLETE
 
 
 def test_a_reservation_is_mailed_with_its_link_and_until_when_it_can_be_paid() -> None:
@@ -244,9 +280,9 @@ def test_a_mail_with_a_secret_link_forgets_it_once_it_was_sent() -> None:
 @pytest.mark.parametrize("kind", [kind for kind, about in mails.KINDS.items() if "ticket" not in about.needs])
 @pytest.mark.parametrize("language", ["es-cl", "en"])
 def test_every_kind_of_mail_can_be_written_in_both_languages(kind: str, language: str) -> None:
-    order = paid()
+    order = arrived_order(email=BUYER) if kind == "order_received" else paid()
     jobs.issue_due()
-    context = {"token": "t", "code": order.code, "language": language}
+    context = {"token": "t", "code": order.code, "email": "a•••@b.cl", "refunded": [], "language": language}
     Mail.objects.all().delete()
     services.queue_mail(kind=kind, key="k", to=BUYER, context=context, order=order)
     assert jobs.send_due() == 1

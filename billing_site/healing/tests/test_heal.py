@@ -38,6 +38,7 @@ class FakeReservations:
         self.known: list[ReservedOrder] = []
         self.posted: list[tuple[str, dict[str, Any]]] = []
         self.lost: list[str] = []
+        self.fence = 0
 
     def __call__(self) -> "FakeReservations":
         return self
@@ -47,7 +48,8 @@ class FakeReservations:
 
     def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
         self.posted.append((path, body))
-        return {"reopened": 1, "unknown": self.lost}
+        self.fence = max(self.fence, body.get("generation", 0))
+        return {"reopened": 1, "unknown": self.lost, "generation": self.fence}
 
     def reserved(self, message: dict[str, Any], *lines: str, status: str = "", version: int = 9) -> None:
         """An order of which it made these lines after it was told `status`."""
@@ -158,6 +160,25 @@ def test_a_refund_that_the_gateway_made_is_not_made_twice(other: FakeReservation
     money_is_right(gateway)
 
 
+@pytest.mark.parametrize("arrived", [True, False])
+def test_an_order_that_was_paid_and_refunded_since_is_refunded(
+    other: FakeReservations, gateway: FakeGateway, *, arrived: bool
+) -> None:
+    message = create_message(2)
+    if arrived:
+        receive([message])
+    captured(gateway, message)
+    gateway.refund(reference="one", charge="lost-attempt", amount=5000, about=message["tickets"][0]["id"])
+    other.reserved(message, "released", "released", status="REFUNDED")
+    heal()
+    assert statuses(message) == ["REFUNDED", "REFUNDED"]
+    assert all(ticket.paid_at and ticket.refunded_at for ticket in Ticket.objects.all())
+    assert sorted(Refund.objects.values_list("status", flat=True)) == ["done", "due"], "the other one is still due"
+    assert receive([message])[0].tickets[0].status == "REFUNDED"
+    assert told() == {}, "reservations has heard of it"
+    money_is_right(gateway)
+
+
 def test_a_pending_order_that_was_paid_and_given_back_is_over(other: FakeReservations, gateway: FakeGateway) -> None:
     message = create_message()
     receive([message])
@@ -223,8 +244,15 @@ def test_every_version_is_newer_than_what_the_lost_primary_gave_out(other: FakeR
     found = heal()
     assert found.generation == 2 == generations.current()
     assert {ticket.generation for ticket in tickets_of(order)} == {2}
-    assert [path for path, _body in other.posted] == ["fence", "reopen"]
-    assert other.posted[0][1] == {"generation": 2}
+    assert [path for path, _body in other.posted] == ["fence", "fence", "reopen"]
+    assert [body for _path, body in other.posted[:2]] == [{"generation": 1}, {"generation": 2}]
+
+
+def test_a_backup_from_before_the_last_healing_begins_a_generation_above_that_one(other: FakeReservations) -> None:
+    order = arrived_order()
+    other.fence = 7
+    assert heal().generation == 8 == other.fence
+    assert {ticket.generation for ticket in tickets_of(order)} == {8}
 
 
 def test_a_second_run_changes_nothing(other: FakeReservations, gateway: FakeGateway) -> None:

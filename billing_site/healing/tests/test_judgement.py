@@ -22,6 +22,12 @@ def test_released_and_unpaid_is_expired_whatever_the_ledger_says(status: str | N
     assert healed(status, line="released", money=money) == S.EXPIRED
 
 
+@pytest.mark.parametrize("status", [None, P, S.PAID])
+@pytest.mark.parametrize("money", list(Money))
+def test_a_refund_that_was_told_stays_one(status: str | None, money: Money) -> None:
+    assert healed(status, line="released", money=money, told="REFUNDED") == S.REFUNDED
+
+
 @pytest.mark.parametrize("money", list(Money))
 def test_released_and_paid_is_refunded(money: Money) -> None:
     assert healed(S.PAID, line="released", money=money) == S.REFUNDED

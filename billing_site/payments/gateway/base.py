@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 class Outcome(StrEnum):
@@ -43,6 +43,16 @@ class Result:
     outcome: Outcome
     # The gateway's own word for what happened, for staff.
     reason: str = ""
+    # Of the card, where only the gateway saw it.
+    last4: str = ""
+
+
+@dataclass(frozen=True)
+class Form:
+    """The gateway's own page for one payment, and the token that names the payment there."""
+
+    url: str
+    token: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -85,3 +95,17 @@ class Gateway(Protocol):
 
     def ledger(self, *, since: datetime | None = None) -> Iterable[LedgerCharge]:
         """Every captured charge that moved since (or was refunded), with all its refunds. Raises GatewayUnreachable."""
+
+
+@runtime_checkable
+class FormGateway(Gateway, Protocol):
+    """A gateway that takes the card on a page of its own; money moves only when the charge is committed."""
+
+    def open_form(self, *, reference: str, amount: int) -> Form:
+        """A page where the buyer pays whole pesos. Raises GatewayUnreachable: then nobody can pay there."""
+
+    def session(self, reference: str) -> str:
+        """What the gateway gives back beside the reference of a charge."""
+
+    def commit(self, *, reference: str) -> Result:
+        """Takes the money that the buyer agreed to. Once a reference, however often it is asked."""

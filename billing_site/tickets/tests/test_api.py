@@ -11,6 +11,7 @@ from django.utils import timezone
 from billing_site.accounts.models import Person
 from billing_site.conftest import KEYS, bearer, service
 from billing_site.documents.models import Document
+from billing_site.payments import refunds
 from billing_site.payments import services as payments
 from billing_site.payments.gateway import simulator
 from billing_site.payments.gateway.base import Card
@@ -248,6 +249,17 @@ class TestGivingBack:
         assert post(api, path, {"reason": "x"}, **headers).json()["status"] == "REFUNDED"
         again = post(api, path, **headers)
         assert (again.status_code, again.json()["code"]) == (409, "not_refundable")
+
+    def test_the_holder_sees_how_far_the_money_is(self, api: Client, gateway: FakeGateway) -> None:
+        order = arrived_order()
+        ticket = paid(order)
+        headers = {**service(), "X-Booking-Code": order.code}
+        seen = lambda: api.get(f"/api/orders/{order.code}", headers=headers).json()["tickets"][0]["refund"]  # noqa: E731
+        assert seen() is None
+        post(api, f"/api/tickets/{ticket.external_id}/refund", **headers)
+        assert seen() == {"status": "due", "amount": int(ticket.price), "card_last4": "1111"}
+        refunds.run_refunds()
+        assert seen()["status"] == "done"
 
     def test_a_booking_code_is_no_proof_to_another_program(self, api: Client, gateway: FakeGateway) -> None:
         order = arrived_order()

@@ -19,14 +19,6 @@ URL = "/admin/check-in/"
 SOON = (datetime.now(UTC) + timedelta(hours=3)).isoformat()
 
 
-@pytest.fixture
-def guard(client: Client, make_person: Any) -> Client:
-    person = make_person(9_999_999, full_name="Pía Puerta", is_staff=True)
-    person.groups.add(Group.objects.get(name="gate"))
-    client.force_login(person)
-    return client
-
-
 def paid(seats: int = 1, **changes: Any) -> list[Ticket]:
     order = arrived_order(seats, **{"starts_at": SOON, "name": "Ana Núñez", **changes})
     services.pay(order=order, card=Card(simulator.APPROVES), idempotency_key=None, by="test")

@@ -8,7 +8,7 @@ from django.test import Client
 
 from billing_site.accounts.models import Person
 from billing_site.accounts.rut_search import ruts_meant
-from billing_site.documents import jobs
+from billing_site.documents import jobs, wording
 from billing_site.documents.models import Mail
 from billing_site.payments import services
 from billing_site.payments.gateway import simulator
@@ -89,7 +89,7 @@ def test_a_refund_sent_twice_moves_the_money_once(staff: Any) -> None:
     assert Refund.objects.count() == 1
 
 
-@pytest.mark.parametrize("role", ["auditor", "gate"])
+@pytest.mark.parametrize("role", ["auditor", "gate", "support"])
 def test_who_may_not_refund_cannot_do_it_by_hand_either(staff: Any, role: str) -> None:
     rows = paid()
     refund(staff(role), rows, confirmed="1", reason="x")
@@ -149,6 +149,12 @@ def test_tickets_are_filtered_by_event_state_and_day(staff: Any) -> None:
         ({"paid": "x", "event": "id:x"}, 4),
     ]:
         assert len(client.get(TICKETS, query).context["cl"].result_list) == count, query
+
+
+def test_a_sections_prefix_is_no_part_of_the_row() -> None:
+    assert wording.seat_parts(section="Platea derecha", seat="PD-G-5") == ("Platea derecha", "G", "5")
+    assert wording.seat_parts(section="Platea", seat="B-12") == ("Platea", "B", "12")
+    assert wording.seat_parts(section="Palco", seat="VIP") == ("Palco", "", "VIP")
 
 
 # Pages
@@ -224,7 +230,9 @@ def test_the_secrets_in_mails_and_payments_are_shown_to_nobody(staff: Any) -> No
 
 PAGES = {
     "check-in": "/admin/check-in/",
+    "messaging": "/admin/carriage/",
     "sums": "/admin/sums/",
+    "event refunds": "/admin/event-refunds/",
     "tickets": TICKETS,
     "orders": "/admin/tickets/order/",
     "audit": "/admin/tickets/auditentry/",
@@ -240,11 +248,12 @@ PAGES = {
 }
 SEES = {
     "gate": {"check-in"},
-    "finance": {"sums", "tickets", "orders", "attempts", "refunds"},
+    "finance": {"sums", "event refunds", "tickets", "orders", "attempts", "refunds"},
     "box office": {
         "tickets", "orders", "admissions", "people", "attempts", "refunds", "documents", "mails", "dead letters",
-        "outbox",
+        "outbox", "messaging",
     },
+    "support": {"tickets", "orders", "admissions", "people", "attempts", "refunds", "documents", "mails"},
     "auditor": set(PAGES) - {"check-in", "groups"},
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import json
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from hypothesis import given
 from hypothesis import strategies as st
@@ -110,3 +111,9 @@ def test_keys_that_are_none_are_named_by_the_setting(settings, keys: list[str]) 
     settings.TICKET_KEYS = keys
     with pytest.raises(ImproperlyConfigured, match="BILLING_TICKET_KEYS"):
         signing.sign(ticket())
+
+
+def test_wrong_keys_stop_the_site_at_its_start(settings) -> None:
+    settings.TICKET_KEYS = ["k1:short"]
+    with pytest.raises(ImproperlyConfigured, match="BILLING_TICKET_KEYS"):
+        apps.get_app_config("tickets").ready()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import uuid
 
 import pytest
@@ -9,6 +11,7 @@ import requests
 
 from deploy.local import leash
 from deploy.local.engine import until
+from deploy.local.environments import ROOT
 from deploy.local.stack import Stack
 from middleware_worker.contract.credentials import ServiceAuth
 
@@ -76,3 +79,17 @@ def test_every_program_heals_when_all_are_killed_and_selling_goes_on(stack):
 
     event, seat = buy(stack)
     assert until(lambda: seats(stack, event)[seat] == "sold", timeout=60)
+
+
+@pytest.mark.parametrize("package", ["reservations_site", "billing_site", "portal_site", "middleware_worker"])
+def test_no_program_needs_a_driver_that_the_demo_does_not_install(package):
+    """The embedded demo is SQLite alone: a driver of another database may only be imported where one is used."""
+    needing = set()
+    for file in (ROOT / package).rglob("*.py"):
+        if "tests" in file.parts or "postgresql" in file.parts or file.name == "conftest.py":
+            continue
+        for node in ast.parse(file.read_text()).body:
+            names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            needing |= {file.name for name in names if re.search(r"^(psycopg|MySQLdb)\b|outbox\.postgresql", name)}
+    assert needing == set()

@@ -25,6 +25,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _commit(self) -> None:
         super()._commit()  # type: ignore[misc]
+        self.raise_if_cut_short()
+
+    def raise_if_cut_short(self) -> None:
+        """For a statement that was a transaction by itself, when it has ended: no COMMIT follows it."""
         if self._cut_short:
             self._cut_short = False
             raise NotReplicated("committed here, but the wait for a standby was cut short")

@@ -261,3 +261,31 @@ def test_a_person_logged_in_finds_her_data_in_the_buyers_form(client: Client, an
     html = client.get("/evento/1").content.decode()
     assert 'value="12.345.678-5"' in html
     assert 'value="ana@example.cl"' in html
+
+
+def test_a_new_address_is_asked_for_with_the_password_and_confirmed_by_its_link(
+    client: Client, sites: Sites, ana: str
+) -> None:
+    log_in(client)
+    assert "ana@example.cl" in client.get("/cuenta").content.decode()
+    wrong = client.post("/cuenta", {"email": "nueva@example.cl", "password": "otra"})
+    assert wrong.status_code == 400
+    assert "La contraseña no es correcta" in wrong.content.decode()
+    asked = client.post("/cuenta", {"email": "nueva@example.cl", "password": PASSWORD})
+    assert asked.status_code == 202
+    assert "nueva@example.cl" in asked.content.decode()
+    link = f"/cuenta/correo/link-of-{ana}"
+    assert client.get(link).status_code == 200
+    assert sites.people[ana]["person"]["email"] == "ana@example.cl"
+    assert "nueva@example.cl" in client.post(link, follow=True).content.decode()
+    assert sites.people[ana]["person"]["email"] == "nueva@example.cl"
+    assert client.post(link).status_code == 400
+
+
+def test_the_account_needs_a_login(client: Client) -> None:
+    assert client.get("/cuenta")["Location"].startswith("/cuenta/entrar?next=")
+
+
+def test_logging_out_has_the_browser_forget_the_tickets_it_keeps(client: Client, ana: str) -> None:
+    log_in(client)
+    assert client.post("/cuenta/salir")["Clear-Site-Data"] == '"storage"'

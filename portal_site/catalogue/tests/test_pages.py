@@ -1,10 +1,14 @@
 """The list of events, the seat map, and reserving from it."""
 
+import gzip
 import json
 import re
+from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.test import Client
+from pytest_django.fixtures import Settings
 
 from portal_site.catalogue.models import Snapshot
 from portal_site.clients.tests.fakes import Sites
@@ -32,7 +36,7 @@ def test_events_show_date_venue_free_seats_and_lowest_price(client: Client, site
 
 def test_an_event_has_one_checkbox_a_seat_and_taken_ones_cannot_be_ticked(client: Client, sites: Sites) -> None:
     sites.take(10003)
-    html = client.get("/evento/1").content.decode()
+    html = client.get("/evento/1?plain=1").content.decode()
     assert len(re.findall(r'<input type="checkbox" name="seat"', html)) == 70
     free = re.search(r'<input[^>]*value="10001"[^>]*>', html)
     taken = re.search(r'<input[^>]*value="10003"[^>]*>', html)
@@ -40,8 +44,8 @@ def test_an_event_has_one_checkbox_a_seat_and_taken_ones_cannot_be_ticked(client
     assert taken
     assert "disabled" not in free[0]
     assert "disabled" in taken[0]
-    assert 'aria-label="PL-A1, Platea, $25.000"' in free[0]
-    assert 'aria-label="PL-A3, Platea, ocupado"' in taken[0]
+    assert 'aria-label="Platea, fila A, asiento 1, $25.000, libre"' in free[0]
+    assert 'aria-label="Platea, fila A, asiento 3, $25.000, ocupado"' in taken[0]
 
 
 def test_names_from_outside_are_escaped_in_the_map(client: Client, sites: Sites) -> None:
@@ -110,7 +114,7 @@ def test_the_same_form_after_its_hold_was_cancelled_makes_a_new_hold(client: Cli
 
 @pytest.mark.parametrize("rut", ["12.345.678-9", "12345678", "abc", "0-0", "123.456.789-2", "１２３４５６７８-5"])
 def test_a_wrong_rut_is_named_and_nothing_is_reserved(client: Client, sites: Sites, rut: str) -> None:
-    response = client.post("/evento/1", {**BUYER, "rut": rut, "seat": ["10001"]})
+    response = client.post("/evento/1", {**BUYER, "rut": rut, "seat": ["10001"], "plain": "1"})
     html = response.content.decode()
     assert response.status_code == 400
     assert "Este RUT no es válido" in html
@@ -133,7 +137,7 @@ def test_a_rut_may_be_typed_with_or_without_dots_and_dash(client: Client, sites:
 
 def test_a_lost_seat_is_named_and_the_others_stay_chosen(client: Client, sites: Sites) -> None:
     sites.take(10002)
-    response = client.post("/evento/1", {**BUYER, "seat": ["10001", "10002", "10003"]})
+    response = client.post("/evento/1", {**BUYER, "seat": ["10001", "10002", "10003"], "plain": "1"})
     html = response.content.decode()
     assert response.status_code == 409
     assert "El asiento PL-A2 ya no está libre" in html
@@ -187,14 +191,81 @@ def test_an_unknown_event_is_a_friendly_404(client: Client) -> None:
     assert "No encontramos esta página" in response.content.decode()
 
 
-def test_taken_seats_come_with_an_etag_and_304_while_nothing_changes(client: Client, sites: Sites) -> None:
+def test_an_open_map_is_told_only_what_changed_and_304_while_nothing_did(client: Client, sites: Sites) -> None:
     sites.take(10002, 10003)
-    first = client.get("/evento/1/ocupados.json")
-    assert json.loads(first.content) == {"taken": [10002, 10003]}
-    assert client.get("/evento/1/ocupados.json", headers={"If-None-Match": first["ETag"]}).status_code == 304
+    first = client.get("/evento/1/asientos.json")
+    told = json.loads(first.content)
+    assert told["states"] == "arr" + "a" * 67
+    where, known = f"/evento/1/asientos.json?since={told['version']}", {"If-None-Match": first["ETag"]}
+    assert client.get(where, headers=known).status_code == 304
     sites.take(10004)
-    again = client.get("/evento/1/ocupados.json", headers={"If-None-Match": first["ETag"]})
-    assert json.loads(again.content)["taken"] == [10002, 10003, 10004]
+    sites.take(10003, status="available")
+    again = client.get(where, headers=known)
+    assert json.loads(again.content)["changes"] == {"a": [2], "r": [3]}
+    assert again["ETag"] != first["ETag"]
+
+
+def test_a_map_whose_version_nobody_remembers_gets_all_states(client: Client) -> None:
+    told = json.loads(client.get("/evento/1/asientos.json?since=of-yesterday").content)
+    assert told["states"] == "a" * 70
+
+
+def test_many_open_maps_ask_reservations_once(client: Client, sites: Sites, settings: Settings) -> None:
+    settings.SEAT_STATES_SECONDS = 60
+    for _map in range(5):
+        assert client.get("/evento/1/asientos.json").status_code == 200
+    assert sum(call.path.endswith("/states") for call in sites.calls) == 1
+
+
+def test_a_browser_keeps_the_plan_under_its_version(client: Client) -> None:
+    found = re.search(r'data-plan-url="([^"]+)"', client.get("/evento/1").content.decode())
+    assert found
+    plan = client.get(found[1])
+    assert "immutable" in plan["Cache-Control"]
+    assert "immutable" not in client.get("/evento/1/plano.json?v=older")["Cache-Control"]
+    front = json.loads(plan.content)["sections"][0]["rows"][0]
+    assert (front["row"], front["names"], front["ids"]) == ("A", "PL-A", [10001] + [1] * 9)
+
+
+def test_without_javascript_a_single_seat_left_alone_is_asked_about_once(client: Client, sites: Sites) -> None:
+    form = {**BUYER, "seat": ["10002"], "warn": "1"}
+    asked = client.post("/evento/1", form)
+    assert asked.status_code == 200
+    assert "PL-A1" in asked.content.decode().partition('id="alone-asked"')[2][:300]
+    assert not sites.reservations
+    assert client.post("/evento/1", {**form, "warned": "1"}).status_code == 302
+
+
+def test_a_choice_that_leaves_nobody_alone_is_not_asked_about(client: Client) -> None:
+    assert client.post("/evento/1", {**BUYER, "seat": ["10001", "10002"], "warn": "1"}).status_code == 302
+
+
+def test_the_loser_of_a_race_takes_the_nearest_seats_with_one_click(client: Client, sites: Sites) -> None:
+    sites.take(10002)
+    html = client.post("/evento/1", {**BUYER, "seat": ["10001", "10002"]}).content.decode()
+    offered = re.findall(r'name="instead" value="([\d ]+)"', html)
+    assert offered[0] == "10001 10003"
+    assert client.post("/evento/1", {**BUYER, "seat": ["10001"], "instead": offered[0]}).status_code == 302
+    assert sites.calls[-1].body["seat_ids"] == [10001, 10003]
+
+
+def test_a_link_to_seats_that_are_gone_names_them_and_keeps_the_others(client: Client, sites: Sites) -> None:
+    sites.take(10002)
+    html = client.get("/evento/1?seat=10001&seat=10002").content.decode()
+    assert "El asiento PL-A2 ya no está libre" in html
+    assert 'data-chosen="10001 "' in html
+
+
+def test_without_javascript_a_large_house_is_shown_a_section_at_a_time(client: Client, sites: Sites) -> None:
+    sites.add_event(7, "Estadio", sections=[("Norte", 9000, 40, 50), ("Sur", 8000, 40, 50)])
+    boxes = r'<input type="checkbox" name="seat"'
+    html = client.get("/evento/7?plain=1").content.decode()
+    assert len(re.findall(boxes, html)) == 2000
+    html = client.post("/evento/7", {**BUYER, "seat": ["70001"], "show": "71", "plain": "1"}).content.decode()
+    assert len(re.findall(boxes, html)) == 2001
+    assert 'value="70001" checked' in html
+    assert 'value="Ana Pérez"' in html
+    assert not sites.reservations
 
 
 def test_an_unchanged_plan_is_not_sent_again_by_reservations(client: Client, sites: Sites) -> None:
@@ -291,3 +362,34 @@ def test_an_event_that_is_not_on_sale_says_why_and_has_no_form(
     html = client.get("/evento/1").content.decode()
     assert said in html
     assert 'id="reserve"' not in html
+
+
+def test_without_javascript_the_page_leads_on_to_its_checkboxes_and_nobody_else_loads_them(client: Client) -> None:
+    html = client.get("/evento/1?seat=10001").content.decode()
+    assert 'name="seat"' not in html
+    assert '<noscript><meta http-equiv="refresh" content="0; url=?seat=10001&amp;plain=1"></noscript>' in html
+    plain = client.get("/evento/1?seat=10001&plain=1").content.decode()
+    assert "http-equiv" not in plain
+    assert 'value="10001" checked' in plain
+    # The form goes on so, also where it is shown again.
+    assert '<input type="hidden" name="plain" value="1">' in plain
+    again = client.post("/evento/1", {"seat": "10002", "plain": "1"}).content.decode()
+    assert 'value="10002" checked' in again
+
+
+@pytest.mark.parametrize(("rows", "seats", "limit"), [(40, 60, 45_000), (100, 200, 50_000)])
+def test_all_that_a_telephone_loads_to_show_a_house_is_light(
+    client: Client, sites: Sites, rows: int, seats: int, limit: int
+) -> None:
+    sites.add_event(2, "Estadio", sections=[("Platea", 25_000, rows, seats)])
+    packed = {"Accept-Encoding": "gzip"}
+    page = client.get("/evento/2", headers=packed)
+    html = gzip.decompress(page.content).decode()
+    plan = re.search(r'data-plan-url="([^"]+)"', html)
+    assert plan
+    loaded = [page.content]
+    loaded += [client.get(path, headers=packed).content for path in (plan[1], "/evento/2/asientos.json")]
+    names = {*re.findall(r'(?:src|href)="/static/(portal/[^"]+)"', html)}
+    assert {"portal/seats.js", "portal/seats-view.js", "portal/portal.css", "portal/logo.svg"} <= names
+    loaded += [gzip.compress(Path(str(finders.find(name))).read_bytes()) for name in names]
+    assert sum(map(len, loaded)) < limit

@@ -42,7 +42,7 @@ def test_a_hold_shows_seats_total_time_left_and_the_payment_form(client: Client,
     assert "PL-A1" in html
     assert "$50.000" in html
     assert "data-expires-at" in html
-    assert 'aria-live="assertive"' in html
+    assert 'id="left-said" role="status" aria-live="polite"' in html
     for hook in ('id="pay"', 'id="cancel"', 'name="card_number"', 'name="card_expiry"', 'name="card_cvv"'):
         assert hook in html
     assert response["Referrer-Policy"] == "same-origin"
@@ -70,6 +70,7 @@ def test_before_billing_has_heard_the_ticket_is_in_preparation_and_the_page_look
     after = json.loads(client.get(f"/orden/{code}/estado.json").content)
     assert (before["state"], after["state"]) == ("preparing", "pending")
     assert before["version"] != after["version"]
+    assert datetime.fromisoformat(after["now"]).tzinfo, "an open countdown asks what time it is here"
 
 
 def test_while_billing_is_down_the_seats_are_kept_and_the_ticket_is_in_preparation(

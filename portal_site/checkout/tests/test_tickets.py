@@ -44,12 +44,54 @@ def test_the_pdf_is_passed_on(client: Client, paid: tuple[str, str]) -> None:
     assert "no-store" in response["Cache-Control"]
 
 
+@pytest.mark.parametrize("change", [{"document": "preparing"}, {"qr": None}])
+def test_a_ticket_in_preparation_looks_again_on_every_page_that_shows_it(
+    ana: Client, sites: Sites, paid: tuple[str, str], change: dict[str, object]
+) -> None:
+    code, ticket = paid
+    sites.claimed["token-of-12345678"] = [code]
+    pages = [f"/orden/{code}", f"/orden/{code}/boleto/{ticket}", f"/boleto/{ticket}", "/mis-boletos"]
+    versions = {}
+    for page in pages:
+        html = ana.get(page).content.decode()
+        assert "data-moving" not in html
+        versions[page] = re.search(r'data-version="([^"]+)"', html)[1]  # type: ignore[index]
+    sites.orders[code]["tickets"][0] |= change
+    for page in pages:
+        html = ana.get(page).content.decode()
+        assert "data-moving" in html
+        assert f'data-version="{versions[page]}"' not in html
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        ("due", "Estamos devolviendo $25.000 a la tarjeta terminada en 1111"),
+        ("unknown", "Estamos devolviendo $25.000"),
+        ("done", "Devolvimos $25.000 a la tarjeta terminada en 1111"),
+        ("failed", "El banco no aceptó devolver $25.000"),
+    ],
+)
+def test_a_refunded_ticket_says_what_became_of_the_money(
+    client: Client, sites: Sites, paid: tuple[str, str], status: str, words: str
+) -> None:
+    code, ticket = paid
+    client.post(f"/orden/{code}/boleto/{ticket}/devolver", {})
+    sites.orders[code]["tickets"][0]["refund"]["status"] = status
+    for page in (f"/orden/{code}", f"/orden/{code}/boleto/{ticket}"):
+        html = client.get(page).content.decode()
+        assert words in html
+        assert ("data-moving" in html) == (status in ("due", "unknown"))
+
+
 def test_a_pdf_in_preparation_is_a_page_that_looks_again(client: Client, sites: Sites, paid: tuple[str, str]) -> None:
     code, ticket = paid
     sites.orders[code]["tickets"][0]["document"] = "preparing"
     response = client.get(f"/orden/{code}/boleto/{ticket}/pdf")
     assert response.status_code == 202
-    assert 'http-equiv="refresh"' in response.content.decode()
+    html = response.content.decode()
+    assert "data-moving" in html
+    assert '<noscript><meta http-equiv="refresh"' in html
 
 
 def test_a_document_that_is_no_pdf_is_not_passed_on(client: Client, sites: Sites, paid: tuple[str, str]) -> None:

@@ -127,7 +127,8 @@ class FakeBilling(FakeReservations):
         if what == "/refund":
             if ticket["status"] != "PAID":
                 return 409, {"error": "Este boleto no se puede devolver", "code": "not_refundable"}, {}
-            ticket |= {"status": "REFUNDED", "qr": None, "document": "none"}
+            refund = {"status": "due", "amount": ticket["price"], "card_last4": "1111"}
+            ticket |= {"status": "REFUNDED", "qr": None, "document": "none", "refund": refund}
             states = {one["status"] for one in order["tickets"]}
             order["status"] = "refunded" if states == {"REFUNDED"} else "mixed"
             return 200, ticket, {}
@@ -157,6 +158,18 @@ class FakeBilling(FakeReservations):
                 return 400, {"error": "El enlace ya no sirve", "code": "bad_token"}
             new = self.add_person(11111111, "Ana Nueva", "ana@example.cl")
             return 200, {"token": new, "person": self.people[new]["person"]}
+        if path == "/api/me/email":
+            if body["password"] != self.people[token]["password"]:
+                fields = {"password": ["La contraseña no es correcta"]}
+                return 400, {"error": fields["password"][0], "code": "wrong_password", "fields": fields}
+            self.new_emails[f"link-of-{token}"] = (token, body["email"])
+            return 202, {}
+        if path == "/api/email/confirm":
+            if body["token"] not in self.new_emails:
+                return 400, {"error": "El enlace ya no sirve", "code": "link_used_or_old"}
+            owner, email = self.new_emails.pop(body["token"])
+            self.people[owner]["person"] |= {"email": email}
+            return 200, self.people[owner]["person"]
         if path == "/api/password/reset":
             return 200, {}
         if path in ("/api/register", "/api/password/forgot"):

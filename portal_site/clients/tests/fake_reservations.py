@@ -31,6 +31,8 @@ class FakeReservations:
     keys: dict[str, str] = field(default_factory=dict)
     orders: dict[str, dict[str, Any]] = field(default_factory=dict)
     people: dict[str, dict[str, Any]] = field(default_factory=dict)
+    # A new address that waits to be confirmed, by the token of its link: the person's token and the address.
+    new_emails: dict[str, tuple[str, str]] = field(default_factory=dict)
     claimed: dict[str, list[str]] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     scripted: dict[tuple[str, str], Answer] = field(default_factory=dict)
@@ -38,6 +40,9 @@ class FakeReservations:
     # Whether billing hears of a reservation at once.
     hears: bool = True
     documents: str = "ready"
+    # Waiting rooms by event, and the number of each browser in line.
+    rooms: dict[int, dict[str, Any]] = field(default_factory=dict)
+    line: dict[tuple[int, str], int | None] = field(default_factory=dict)
     made: int = 0
 
     def add_event(self, event_id: int, name: str, *, sections: list[tuple[str, int, int, int]], **more: Any) -> None:
@@ -82,6 +87,38 @@ class FakeReservations:
             **more,
         }
 
+    def add_room(self, event_id: int, **more: Any) -> dict[str, Any]:
+        """A room that is open, in which nobody was let in yet."""
+        now = datetime.now(ZONE)
+        self.rooms[event_id] = {
+            "event_id": event_id, "state": "open", "sold_out": False, "opens_at": now.isoformat(),
+            "now": now.isoformat(), "rate": 60, "minutes": 10, "waiting": 0, "last": 0, "door": 0,
+            "poll": [[50, 3], [500, 6], [None, 45]], **more,
+        }  # fmt: skip
+        return self.rooms[event_id]
+
+    def _room_call(self, event_id: int, call: Call) -> tuple[int, Any, dict[str, str]]:
+        room = self.rooms.get(event_id)
+        if room is None:
+            return 404, {"error": "Este evento no tiene sala de espera", "code": "no_room"}, {}
+        if call.method == "GET":
+            return 200, room, {}
+        mine = (event_id, call.body["browser"])
+        if call.body["join"] and mine not in self.line:
+            self.line[mine] = None
+            room["waiting"] += 1
+        if mine not in self.line:
+            return 404, {"error": "Este navegador no está en la fila", "code": "no_place"}, {}
+        if self.line[mine] is None and room["state"] != "before":
+            room["last"] += 1
+            self.line[mine] = room["last"]
+        number = self.line[mine]
+        place: dict[str, Any] = {"status": "waiting", "number": number, "uses_left": 2, "expires_at": None}
+        if number is not None and number <= room["door"]:
+            until = datetime.now(ZONE) + timedelta(minutes=room["minutes"])
+            place |= {"status": "inside", "expires_at": until.isoformat(), "pass": f"pass-{number}"}
+        return 200, place, {}
+
     def event(self, event_id: int) -> dict[str, Any]:
         seats = self.seats[event_id]
         free = sum(seat["status"] == "available" for seat in seats)
@@ -100,8 +137,10 @@ class FakeReservations:
         path = call.path.partition("?")[0]
         if path == "/api/events":
             return 200, {"events": [self.event(event_id) for event_id in self.events], "instance": "fake"}, {}
-        if found := re.fullmatch(r"/api/events/(\d+)(/seats)?", path):
-            return self._event_call(int(found[1]), bool(found[2]), call)
+        if found := re.fullmatch(r"/api/events/(\d+)/room(/places)?", path):
+            return self._room_call(int(found[1]), call)
+        if found := re.fullmatch(r"/api/events/(\d+)(/seats|/seats/states)?", path):
+            return self._event_call(int(found[1]), found[2] or "", call)
         if path == "/api/reservations" and call.method == "POST":
             return (*self._reserve(call), {})
         if found := re.fullmatch(r"/api/reservations/([^/]+)", path):
@@ -116,10 +155,10 @@ class FakeReservations:
             return 200, reservation, {}
         return 404, {"error": "No encontrado", "code": "not_found"}, {}
 
-    def _event_call(self, event_id: int, seats: bool, call: Call) -> tuple[int, Any, dict[str, str]]:
+    def _event_call(self, event_id: int, what: str, call: Call) -> tuple[int, Any, dict[str, str]]:
         if event_id not in self.events:
             return 404, {"error": "Evento no encontrado", "code": "unknown_event"}, {}
-        if not seats:
+        if not what:
             sections = [
                 one
                 | {
@@ -130,10 +169,12 @@ class FakeReservations:
                 for one in self.sections[event_id]
             ]
             return 200, self.event(event_id) | {"sections": sections}, {}
-        state = ",".join(str(seat["id"]) for seat in self.seats[event_id] if seat["status"] != "available")
+        state = "".join(seat["status"][0] for seat in sorted(self.seats[event_id], key=lambda seat: seat["id"]))
         etag = f'W/"{event_id}-{uuid.uuid5(uuid.NAMESPACE_OID, state).hex[:12]}"'
         if call.headers.get("if-none-match") == etag:
             return 304, None, {"ETag": etag}
+        if what == "/seats/states":
+            return 200, {"states": state}, {"ETag": etag}
         body = {"seats": self.seats[event_id], "sections": self.sections[event_id], "event": self.event(event_id)}
         return 200, body, {"ETag": etag}
 
@@ -141,6 +182,9 @@ class FakeReservations:
         body, key = call.body, call.headers.get("idempotency-key", "")
         if key in self.keys:
             return 201, self.reservations[self.keys[key]]
+        asked = body.get("event_id") or body["seat_ids"][0] // 10000
+        if asked in self.rooms and not call.headers.get("x-admission", "").startswith("pass-"):
+            return 403, {"error": "Este evento tiene sala de espera", "code": "waiting_room"}
         if "seat_ids" in body:
             wanted = [self.seat(seat_id) for seat_id in body["seat_ids"]]
             if None in wanted:

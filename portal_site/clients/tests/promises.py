@@ -41,6 +41,8 @@ def check_catalogue(reservations: ReservationsSite) -> Event:
     assert event.sections
     assert event.price_from == min(section.price for section in event.sections)
     assert reservations.event(99_999_999, VISITOR) is None
+    assert reservations.room(event.id, VISITOR) is None
+    assert reservations.place(event.id, browser="0" * 32, join=True, visitor=VISITOR) is None
     return event
 
 
@@ -53,6 +55,12 @@ def check_seats(reservations: ReservationsSite, event: Event) -> SeatPlan:
     assert {seat.status for seat in plan.seats} <= {"available", "reserved", "sold"}
     assert reservations.seats(event.id, VISITOR) is plan, "the same ETag brings the plan back without a body"
     assert reservations.seats(99_999_999, VISITOR) is None
+    states = reservations.seat_states(event.id, VISITOR)
+    assert states is not None
+    assert states.etag
+    assert states.states == "".join(seat.status[0] for seat in sorted(plan.seats, key=lambda seat: seat.id))
+    assert reservations.seat_states(event.id, VISITOR) is states
+    assert reservations.seat_states(99_999_999, VISITOR) is None
     return plan
 
 

@@ -1,154 +1,165 @@
-// Makes the seat map comfortable: the list and the total, arrow keys, zoom, and seats that others take meanwhile.
-// Without this file the checkboxes still work.
-(() => {
-  "use strict";
-  const form = document.getElementById("reserve-form");
-  const map = form && form.querySelector(".seatmap");
-  if (!map) return;
-  const box = form.querySelector(".mapbox");
-  const limit = Number(form.dataset.limit);
-  const seats = [...map.querySelectorAll("input[name=seat]")];
-  const list = document.getElementById("chosen");
-  const nothing = document.getElementById("nothing");
-  const total = document.getElementById("total");
-  const said = document.getElementById("said");
-  const bar = document.getElementById("bar");
-  const pesos = (amount) => "$" + String(amount).replace(/\B(?=(\d{3})+$)/g, ".");
-  const best = () => form.elements.how.value === "best";
+// The seat map: choosing, the list and the total, and the seats that others take meanwhile. Without this file the
+// page has a checkbox for every seat.
+import { Plan } from "./seats-plan.js";
+import { View } from "./seats-view.js";
 
-  function show() {
-    const chosen = seats.filter((seat) => seat.checked && !seat.disabled);
-    list.replaceChildren(...chosen.map((seat) => {
-      const line = document.createElement("li");
-      line.append(seat.dataset.seat);
-      const price = document.createElement("span");
-      price.textContent = pesos(seat.dataset.price);
-      const remove = document.createElement("button");
-      remove.type = "button";
-      remove.textContent = "×";
-      remove.setAttribute("aria-label", `${form.dataset.sayRemove} ${seat.dataset.seat}`);
-      remove.addEventListener("click", () => { seat.checked = false; show(); });
-      line.append(price, remove);
-      return line;
-    }));
-    nothing.hidden = chosen.length > 0;
-    let count = chosen.length;
-    let sum = chosen.reduce((so, seat) => so + Number(seat.dataset.price), 0);
-    let words = pesos(sum);
-    if (best()) {
-      count = Number(form.elements.quantity.value);
-      const price = form.elements.section.selectedOptions[0].dataset.price;
-      words = price ? pesos(count * Number(price)) : "–";
-    }
-    total.textContent = words;
-    bar.hidden = best() || count === 0;
-    document.getElementById("bar-count").textContent = `${count} ${count === 1 ? form.dataset.sayOne : form.dataset.sayMany}`;
-    document.getElementById("bar-total").textContent = words;
-    return chosen.length;
-  }
+const EVERY = 4000;
+const form = document.getElementById("reserve-form");
+const map = form.querySelector(".seatmap");
+const words = form.dataset;
+const by = (id) => document.getElementById(id);
+const pesos = (amount) => "$" + String(amount).replace(/\B(?=(\d{3})+$)/g, ".");
+const best = () => form.elements.how.value === "best";
+const limit = Number(words.limit);
+let plan, view, version = "", etag = "";
 
-  map.addEventListener("change", (event) => {
-    said.textContent = "";
-    if (show() > limit) {
-      event.target.checked = false;
-      said.textContent = form.dataset.sayLimit;
-      show();
-    }
+const place = (seat) => [seat.section.name, words.sayRow.replace("{}", seat.row.name), words.saySeat.replace("{}", seat.number)].filter(Boolean).join(", ");
+const state = (seat) => (seat.chosen ? words.sayChosen : { a: words.sayFree, r: words.sayHeld, s: words.saySold }[seat.state]);
+const label = (seat) => `${place(seat)}, ${pesos(seat.section.price)}, ${state(seat)}`;
+const chosen = () => (plan ? plan.seats.filter((seat) => seat.chosen) : []);
+const count = (number) => `${number} ${number === 1 ? words.sayOne : words.sayMany}`;
+
+// Said aloud, and for warnings shown as well. The same sentence twice is said twice.
+function announce(text, { shown = false, offer = null } = {}) {
+  by("spoken").textContent = shown ? "" : text;
+  const said = by("said");
+  said.replaceChildren(shown ? text : "");
+  if (!offer) return;
+  const button = document.createElement("button");
+  Object.assign(button, { type: "button", className: "button small", textContent: `${words.sayTakeInstead} ${offer.name} · ${pesos(offer.section.price)}` });
+  button.addEventListener("click", () => { if (offer.state === "a") toggle(offer, true); });
+  said.append(" ", button);
+}
+
+function line(seat) {
+  const item = document.createElement("li");
+  const price = document.createElement("span");
+  price.textContent = pesos(seat.section.price);
+  const name = document.createElement("div");
+  name.append(seat.name, Object.assign(document.createElement("small"), { textContent: place(seat) }));
+  const remove = document.createElement("button");
+  Object.assign(remove, { type: "button", textContent: "×" });
+  remove.setAttribute("aria-label", `${words.sayRemove} ${place(seat)}`);
+  remove.addEventListener("click", () => {
+    toggle(seat, false);
+    (by("chosen").querySelector("button") || by("summary")).focus();
   });
-  ["how", "quantity", "section"].forEach((name) => form.addEventListener("change", (event) => {
-    if (event.target.name === name) show();
-  }));
+  item.append(name, price, remove);
+  return item;
+}
 
-  // One stop for Tab, arrows inside: 2,400 stops would keep a keyboard from ever reaching the form.
-  // Measured when the first arrow is pressed: asking 2,400 seats where they are costs time at the start.
-  let place = null;
-  const measured = () => {
-    place ||= new Map(seats.map((seat) => [seat, [seat.offsetLeft, seat.offsetTop]]));
-    return place;
+function show() {
+  const seats = chosen();
+  by("chosen").replaceChildren(...seats.map(line));
+  by("nothing").hidden = seats.length > 0;
+  const alone = plan ? plan.leftAlone(seats).filter((seat) => !seat.chosen) : [];
+  by("alone").hidden = best() || !alone.length;
+  by("alone-names").textContent = alone.map((seat) => seat.name).join(", ");
+  let number = seats.length;
+  let sum = pesos(seats.reduce((so, seat) => so + seat.section.price, 0));
+  if (best()) {
+    number = Number(form.elements.quantity.value);
+    const price = form.elements.section.selectedOptions[0].dataset.price;
+    sum = price ? pesos(number * Number(price)) : "–";
+  }
+  by("total").textContent = sum;
+  by("bar").hidden = best() || number === 0;
+  by("bar-count").textContent = count(number);
+  by("bar-total").textContent = sum;
+}
+
+function toggle(seat, wanted = !seat.chosen) {
+  if (wanted && chosen().length >= limit) announce(words.sayLimit, { shown: true });
+  else {
+    seat.chosen = wanted;
+    const sum = chosen().reduce((so, one) => so + one.section.price, 0);
+    announce(`${wanted ? words.sayAdded : words.sayDropped} ${place(seat)}. ${count(chosen().length)}, ${pesos(sum)}.`);
+  }
+  view.boxOf(seat);
+  show();
+}
+
+// Letters of all seats, or the places of those that changed.
+function apply({ states, changes }) {
+  const lost = [];
+  const rows = new Set();
+  const set = (seat, letter) => {
+    if (!seat || seat.state === letter) return;
+    if (seat.chosen && letter !== "a") { seat.chosen = false; lost.push(seat); }
+    seat.state = letter;
+    rows.add(seat.row);
   };
-  let current = seats.find((seat) => seat.checked) || seats.find((seat) => !seat.disabled);
-  seats.forEach((seat) => { seat.tabIndex = -1; });
-  if (current) current.tabIndex = 0;
-  function moveTo(seat, focus) {
-    if (current) current.tabIndex = -1;
-    current = seat;
-    current.tabIndex = 0;
-    if (focus) current.focus();
+  if (states) plan.inOrder.forEach((seat, at) => set(seat, states[at]));
+  for (const [letter, places] of Object.entries(changes || {})) places.forEach((at) => set(plan.inOrder[at], letter));
+  view.draw(rows);
+  for (const free of form.querySelectorAll("[data-free]")) {
+    const section = plan.sections.find((one) => one.id === Number(free.dataset.free));
+    if (section) free.textContent = section.seats.filter((seat) => seat.state === "a").length;
   }
-  function neighbour(from, along, across, direction) {
-    const [x, y] = [measured().get(from)[along], measured().get(from)[across]];
-    let found = null;
-    let cost = Infinity;
-    for (const [seat, spot] of place) {
-      const ahead = (spot[along] - x) * direction;
-      if (seat.disabled || ahead <= 0.5) continue;
-      const price = ahead + 6 * Math.abs(spot[across] - y);
-      if (price < cost) { cost = price; found = seat; }
-    }
-    return found;
+  if (lost.length) {
+    const offer = lost.length === 1 ? plan.nearest(lost[0]) : null;
+    announce(`${words.sayTaken} ${lost.map((seat) => seat.name).join(", ")}.`, { shown: true, offer });
   }
-  map.addEventListener("keydown", (event) => {
-    const way = { ArrowLeft: [0, 1, -1], ArrowRight: [0, 1, 1], ArrowUp: [1, 0, -1], ArrowDown: [1, 0, 1] }[event.key];
-    if (!way || event.target.name !== "seat") return;
-    event.preventDefault();
-    const next = neighbour(event.target, ...way);
-    if (next) moveTo(next, true);
-  });
-  map.addEventListener("focusin", (event) => { if (event.target.name === "seat") moveTo(event.target, false); });
+  show();
+}
 
-  // Zoom keeps the middle of the view in the middle.
-  let zoom = 1;
-  function setZoom(value) {
-    const x = (box.scrollLeft + box.clientWidth / 2) / map.offsetWidth;
-    const y = (box.scrollTop + box.clientHeight / 2) / map.offsetHeight;
-    zoom = Math.min(3, Math.max(0.08, value));
-    map.style.setProperty("--zoom", zoom);
-    box.scrollTo(x * map.offsetWidth - box.clientWidth / 2, y * map.offsetHeight - box.clientHeight / 2);
-    place = null;
+let timer, asking;
+async function ask() {
+  clearTimeout(timer);
+  if (document.hidden || asking) return;
+  asking = true;
+  try {
+    const headers = { Accept: "application/json", ...(etag && { "If-None-Match": etag }) };
+    const answer = await fetch(`${words.statesUrl}?since=${version}`, { cache: "no-store", headers });
+    if (answer.ok) {
+      const told = await answer.json();
+      if (told.states && told.states.length !== plan.inOrder.length) { location.reload(); return; }
+      ({ version } = told);
+      etag = answer.headers.get("ETag") || "";
+      apply(told);
+    }
+  } catch (error) { /* Offline for a moment: the server checks every seat again anyway. */ }
+  finally { asking = false; }
+  timer = setTimeout(ask, EVERY * (.85 + .3 * Math.random()));
+}
+
+async function start() {
+  try {
+    const answer = await fetch(words.planUrl);
+    if (!answer.ok) throw new Error(answer.status);
+    plan = new Plan(await answer.json());
+  } catch (error) { by("no-map").hidden = false; return; }
+  view = new View(plan, map, { toggle, say: label });
+  await ask();
+  for (const id of (words.chosen || "").split(" ")) {
+    const seat = plan.byId.get(Number(id));
+    if (seat && seat.state === "a") { seat.chosen = true; view.current = seat; }
   }
-  document.getElementById("summary").hidden = false;
+  view.place();
+  show();
+  const tip = by("seat-tip");
+  view.box.addEventListener("pointermove", (event) => {
+    if (event.pointerType !== "mouse") return;
+    const frame = map.getBoundingClientRect();
+    const seat = plan.at((event.clientX - frame.left) / view.unit, (event.clientY - frame.top) / view.unit);
+    tip.textContent = seat && view.unit >= 6 ? label(seat) : "";
+    view.box.classList.toggle("over-seat", Boolean(seat && seat.state === "a" && view.unit >= 12));
+  });
+  view.box.addEventListener("pointerleave", () => { tip.textContent = ""; });
   const tools = form.querySelector(".zoom");
-  tools.hidden = false;
   tools.addEventListener("click", (event) => {
     const kind = event.target.dataset.zoom;
-    if (kind === "in") setZoom(zoom * 1.3);
-    if (kind === "out") setZoom(zoom / 1.3);
-    if (kind === "all") setZoom(zoom * Math.min(box.clientWidth / map.offsetWidth, box.clientHeight / map.offsetHeight));
+    if (kind === "all") view.fit();
+    else if (kind) view.zoom(view.unit * (kind === "in" ? 1.5 : 1 / 1.5));
   });
-  if (map.offsetWidth > box.clientWidth) box.scrollLeft = (map.offsetWidth - box.clientWidth) / 2;
-  form.querySelectorAll(".with-js").forEach((one) => { one.hidden = false; });
+  form.querySelectorAll("[data-go]").forEach((button) => button.addEventListener("click", (event) => {
+    view.showSection(plan.sections.find((section) => section.id === Number(button.dataset.go)), event.detail === 0);
+    map.scrollIntoView({ block: "nearest" });
+  }));
+  document.addEventListener("visibilitychange", ask);
+  map.dataset.ready = "";
+}
 
-  // Seats that others took since the page was made. The browser sends the ETag and gets 304 while nothing changed.
-  const takenLabel = (seat) => seat.getAttribute("aria-label").replace(/, [^,]*$/, `, ${form.dataset.sayTakenLabel}`);
-  const freeLabels = new Map();
-  function apply(taken) {
-    const lost = [];
-    for (const seat of seats) {
-      const isTaken = taken.has(Number(seat.value));
-      if (isTaken === seat.disabled) continue;
-      if (isTaken) {
-        if (seat.checked) lost.push(seat.dataset.seat);
-        freeLabels.set(seat, seat.getAttribute("aria-label"));
-        seat.setAttribute("aria-label", takenLabel(seat));
-        seat.checked = false;
-      } else {
-        seat.setAttribute("aria-label", freeLabels.get(seat) || seat.getAttribute("aria-label").replace(/, [^,]*$/, `, ${pesos(seat.dataset.price)}`));
-      }
-      seat.disabled = isTaken;
-    }
-    if (lost.length) said.textContent = `${form.dataset.sayTaken} ${lost.join(", ")}`;
-    show();
-  }
-  async function refresh() {
-    if (!document.hidden) {
-      try {
-        const answer = await fetch(form.dataset.takenUrl, { cache: "no-cache", headers: { Accept: "application/json" } });
-        if (answer.ok) apply(new Set((await answer.json()).taken));
-      } catch (error) { /* Offline for a moment: the server checks every seat again anyway. */ }
-    }
-    setTimeout(refresh, 5000);
-  }
-  setTimeout(refresh, 5000);
-  show();
-  addEventListener("pageshow", show);
-})();
+form.addEventListener("change", (event) => { if (["how", "quantity", "section"].includes(event.target.name)) show(); });
+addEventListener("pageshow", (event) => { if (event.persisted && plan) ask(); show(); });
+start();

@@ -7,8 +7,10 @@ from django.utils import timezone
 
 from reservations_site.events import selectors
 from reservations_site.events.models import Event
+from reservations_site.reservations.words import pesos
 
 register = template.Library()
+register.filter("pesos", pesos)
 SHOWN = 6
 
 

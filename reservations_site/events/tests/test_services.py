@@ -44,16 +44,19 @@ def test_a_venue_without_a_plan_cannot_be_copied(event: Event) -> None:
 def test_only_free_seats_are_blocked_and_only_blocked_ones_unblocked(event: Event) -> None:
     hold(event, "A-1")
     ids = seat_ids(event, "A-1", "A-2", "A-3")
-    assert block_seats(event=event, seat_ids=ids, reason="Cámara", by="staff:ana") == ["A-2", "A-3"]
+    assert block_seats(event=event, seat_ids=ids, reason="Cámara", by="staff:ana") == (
+        ["A-2", "A-3"],
+        {"A-1": "reserved"},
+    )
     assert statuses(event, "A-1", "A-2", "A-3") == ["reserved", "blocked", "blocked"]
     entry = AuditEntry.objects.get(action="seats_blocked")
     assert (entry.by, entry.detail) == ("staff:ana", {"seats": ["A-2", "A-3"], "reason": "Cámara"})
-    assert unblock_seats(event=event, seat_ids=ids, by="staff:ana") == ["A-2", "A-3"]
+    assert unblock_seats(event=event, seat_ids=ids, by="staff:ana").labels == ["A-2", "A-3"]
     assert statuses(event, "A-1", "A-2", "A-3") == ["reserved", "available", "available"]
-    assert block_seats(event=event, seat_ids=[], by="x") == []
+    assert block_seats(event=event, seat_ids=[], by="x") == ([], {})
 
 
 def test_seats_of_another_event_are_left_alone(event: Event) -> None:
     other = make_event()
-    assert block_seats(event=event, seat_ids=seat_ids(other, "A-1"), by="staff") == []
+    assert block_seats(event=event, seat_ids=seat_ids(other, "A-1"), by="staff") == ([], {})
     assert statuses(other, "A-1") == ["available"]

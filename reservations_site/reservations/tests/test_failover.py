@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
-from django.db import OperationalError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 from django.test import Client
 
 from middleware_worker.outbox.models import OutboxMessage
@@ -48,7 +49,9 @@ def reserve(api: Client, event: Event, *labels: str, **headers: str) -> Any:
     return api.post("/api/reservations", body, content_type="application/json", headers=headers)
 
 
-def test_a_refused_connection_is_waited_for(api: Client, event: Event, proxy: Proxy, pauses: Any) -> None:
+def test_a_refused_connection_is_waited_for(
+    api: Client, event: Event, both_ways: str, proxy: Proxy, pauses: Any
+) -> None:
     ids = seat_ids(event, "A-1")
     pauses += [lambda: None, proxy.allow]
     connection.close()
@@ -57,7 +60,9 @@ def test_a_refused_connection_is_waited_for(api: Client, event: Event, proxy: Pr
     assert (answer.status_code, pauses, statuses(event, "A-1")) == (201, [], ["reserved"])
 
 
-def test_a_connection_that_is_cut_is_made_anew(api: Client, event: Event, proxy: Proxy, pauses: Any) -> None:
+def test_a_connection_that_is_cut_is_made_anew(
+    api: Client, event: Event, both_ways: str, proxy: Proxy, pauses: Any
+) -> None:
     pauses.append(lambda: None)
     ids = seat_ids(event, "A-1")
     proxy.cut()
@@ -68,20 +73,18 @@ def test_a_connection_that_is_cut_is_made_anew(api: Client, event: Event, proxy:
 
 @pytest.mark.parametrize("headers", [{}, {"Idempotency-Key": "mine"}])
 def test_a_commit_whose_answer_was_lost_is_found_by_the_key(
-    api: Client, event: Event, pauses: Any, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
+    api: Client, event: Event, both_ways: str, pauses: Any, monkeypatch: pytest.MonkeyPatch, headers: dict[str, str]
 ) -> None:
     lost = []
-    commit = PostgreSQL._commit
 
     def commit_and_lose(self: Any) -> None:
-        commit(self)
         (made,) = self.connection.execute("SELECT count(*) FROM reservations_reservation").fetchone()
         self.connection.rollback()
         if made and not lost:
             lost.append(True)
             raise NotReplicated("the answer is lost")
 
-    monkeypatch.setattr(PostgreSQL, "_commit", commit_and_lose)
+    monkeypatch.setattr(PostgreSQL, "raise_if_cut_short", commit_and_lose)
     pauses.append(lambda: None)
     answer = reserve(api, event, "A-1", "A-2", **headers)
     assert (answer.status_code, lost, pauses) == (201, [True], [])
@@ -89,7 +92,7 @@ def test_a_commit_whose_answer_was_lost_is_found_by_the_key(
     assert OutboxMessage.objects.count() == 1
 
 
-def test_a_demoted_primary_is_left_for_the_new_one(api: Client, event: Event, pauses: Any) -> None:
+def test_a_demoted_primary_is_left_for_the_new_one(api: Client, event: Event, both_ways: str, pauses: Any) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET default_transaction_read_only = on")
     pauses.append(lambda: None)
@@ -149,11 +152,11 @@ def test_what_is_found_by_its_key_is_not_told_before_it_is_replicated(
     def never_confirmed() -> None:
         raise NotReplicated("no standby")
 
-    from reservations_site.reservations import services
+    from reservations_site.reservations import idempotency
 
-    monkeypatch.setattr(services, "confirm_replicated", never_confirmed)
+    monkeypatch.setattr(idempotency, "confirm_replicated", never_confirmed)
     assert reserve(api, event, "A-1", **{"Idempotency-Key": "k"}).status_code == 503
-    monkeypatch.setattr(services, "confirm_replicated", confirm_replicated)
+    monkeypatch.setattr(idempotency, "confirm_replicated", confirm_replicated)
     assert reserve(api, event, "A-1", **{"Idempotency-Key": "k"}).json()["code"] == first.json()["code"]
 
 
@@ -167,3 +170,19 @@ def test_nothing_is_run_again_inside_a_transaction(event: Event, pauses: Any) ->
     with pytest.raises(OperationalError), transaction.atomic():
         failover.through_failover(lost)
     assert runs == [False]
+
+
+@pytest.mark.parametrize(
+    ("sqlstate", "text", "passes"),
+    [
+        ("XX000", "cannot assign TransactionIds during recovery", True),
+        ("XX000", "unexpected chunk number", False),
+        ("40001", "canceling statement due to conflict with recovery", True),
+        ("57014", "canceling statement due to statement timeout", False),
+    ],
+)
+def test_what_a_server_says_that_is_no_primary_any_more(sqlstate: str, text: str, passes: bool) -> None:
+    error = DatabaseError(text)
+    error.__cause__ = psycopg.errors.lookup(sqlstate)(text)
+
+    assert failover.is_failover(error) is passes

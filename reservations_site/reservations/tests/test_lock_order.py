@@ -38,13 +38,13 @@ def locks_of(queries: CaptureQueriesContext) -> list[str]:
     return found
 
 
-def test_reserving_locks_the_buyer_and_then_the_seats(event: Event) -> None:
+def test_reserving_locks_the_buyer_and_then_the_seats(event: Event, plainly: None) -> None:
     with CaptureQueriesContext(connection) as queries:
         hold(event, "B-1", "A-2", "A-1")
     assert locks_of(queries) == ["buyer", "events_seat"]
 
 
-def test_seats_are_locked_in_id_order_whatever_the_request_says(event: Event) -> None:
+def test_seats_are_locked_in_id_order_whatever_the_request_says(event: Event, plainly: None) -> None:
     with CaptureQueriesContext(connection) as queries:
         hold(event, "B-1", "A-2", "A-1")
     (sql,) = [query["sql"] for query in queries.captured_queries if "FOR NO KEY UPDATE" in query["sql"]]
@@ -82,14 +82,14 @@ def test_blocking_locks_seats_in_id_order(event: Event) -> None:
     assert locks_of(queries) == ["events_seat"]
 
 
-def test_a_reservation_takes_few_statements(event: Event) -> None:
+def test_a_reservation_takes_few_statements(event: Event, plainly: None) -> None:
     with CaptureQueriesContext(connection) as queries:
         hold(event, "A-1", "A-2", "A-3")
     # The test's own look-up of the ids is one of them.
     assert len(queries) <= 11
 
 
-def test_a_refusal_of_a_taken_seat_takes_no_lock(event: Event) -> None:
+def test_a_refusal_of_a_taken_seat_takes_no_lock(event: Event, plainly: None) -> None:
     hold(event, "A-1")
     with CaptureQueriesContext(connection) as queries, pytest.raises(Exception, match="no disponible"):
         hold(event, "A-1", rut=2)

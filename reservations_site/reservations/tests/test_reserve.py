@@ -17,6 +17,8 @@ from reservations_site.reservations.models import AuditEntry, Line, Reservation
 from reservations_site.reservations.services import reserve_best, reserve_seats
 from reservations_site.venues.plans import SectionPlan
 
+pytestmark = pytest.mark.usefixtures("both_ways")
+
 
 def refusal(event: Event, *labels: str, **options: object) -> ApiError:
     with pytest.raises(ApiError) as caught:
@@ -189,7 +191,7 @@ def test_best_available_says_when_too_few_are_left(event: Event) -> None:
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize(("module", "name"), [(services, "enqueue"), (audit, "record")])
 def test_when_anything_fails_there_is_no_row_and_no_message(
-    module: object, name: str, monkeypatch: pytest.MonkeyPatch
+    module: object, name: str, plainly: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     event = make_event()
 
@@ -204,7 +206,7 @@ def test_when_anything_fails_there_is_no_row_and_no_message(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_refusal_under_the_lock_rolls_everything_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_under_the_lock_rolls_everything_back(plainly: None, monkeypatch: pytest.MonkeyPatch) -> None:
     event = make_event()
     monkeypatch.setattr(services.locks, "seats", lambda ids, **options: dict.fromkeys(ids, "sold"))
     error = refusal(event, "A-1")
@@ -215,7 +217,7 @@ def test_a_refusal_under_the_lock_rolls_everything_back(monkeypatch: pytest.Monk
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("key", [None, "key:mine"])
 def test_a_commit_whose_answer_was_lost_is_found_by_the_second_run(
-    key: str | None, monkeypatch: pytest.MonkeyPatch
+    key: str | None, plainly: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The first run commits, then the connection is lost before the answer: `retrying` runs it again."""
     event = make_event()

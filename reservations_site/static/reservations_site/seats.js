@@ -19,6 +19,7 @@ document.addEventListener("DOMContentLoaded", () => {
   };
   const choose = (seat, on) => {
     seat.classList.toggle("tf-on", on);
+    seat.setAttribute("aria-checked", String(on));
     if (on) chosen.add(seat);
     else chosen.delete(seat);
   };
@@ -28,14 +29,83 @@ document.addEventListener("DOMContentLoaded", () => {
     count();
   };
 
+  // What a screen reader hears: "Platea, $25.000, fila C, asiento 12, libre".
+  const zones = [...document.querySelectorAll("[data-zone]")];
+  const prices = new Map(zones.map((zone) => [zone.dataset.zone, zone.dataset.price]));
+  const words = document.getElementById("tf-words")?.dataset;
+  const name = (seat) => {
+    const parts = seat.dataset.label.split("-");
+    const number = parts.pop();
+    const status = ["available", "reserved", "sold", "blocked"].find((one) => seat.classList.contains(`tf-${one}`));
+    const zone = [seat.dataset.section, prices.get(seat.dataset.section)].filter(Boolean).join(", ");
+    seat.setAttribute("aria-label", `${zone}, ${words.row} ${parts.pop()}, ${words.seat} ${number}, ${words[status]}`);
+  };
+
   if (field && "selectable" in svg.dataset) {
+    // One seat is reached by Tab, the others by arrows; space chooses, and with shift all that one walks over.
+    svg.setAttribute("role", "group");
+    for (const seat of seats) {
+      seat.setAttribute("role", "checkbox");
+      seat.setAttribute("tabindex", "-1");
+      name(seat);
+    }
+    seats[0]?.setAttribute("tabindex", "0");
+    const places = seats.map((seat) => [Number(seat.getAttribute("cx")), Number(seat.getAttribute("cy"))]);
+    const next = (from, dx, dy) => {
+      let best = -1;
+      let least = Infinity;
+      for (let i = 0; i < places.length; i += 1) {
+        const along = (places[i][0] - places[from][0]) * dx + (places[i][1] - places[from][1]) * dy;
+        const aside = Math.abs((places[i][0] - places[from][0]) * dy) + Math.abs((places[i][1] - places[from][1]) * dx);
+        if (along > 0.3 && along + 3 * aside < least) [best, least] = [i, along + 3 * aside];
+      }
+      return best;
+    };
+    const ways = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+    svg.addEventListener("focusin", (event) => {
+      if (!event.target.classList.contains("tf-seat")) return;
+      svg.querySelector('.tf-seat[tabindex="0"]')?.setAttribute("tabindex", "-1");
+      event.target.setAttribute("tabindex", "0");
+    });
+    svg.addEventListener("keydown", (event) => {
+      const seat = event.target;
+      if (!seat.classList.contains("tf-seat") || event.ctrlKey || event.metaKey || event.altKey) return;
+      if (event.key === " " && event.shiftKey) {
+        chooseAll(seats.filter((one) => one.dataset.row === seat.dataset.row));
+      } else if (event.key === " " || event.key === "Enter") {
+        choose(seat, !chosen.has(seat));
+        write();
+      } else if (ways[event.key]) {
+        const there = next(seats.indexOf(seat), ...ways[event.key]);
+        if (event.shiftKey) choose(seat, true);
+        if (there >= 0) {
+          if (event.shiftKey) choose(seats[there], true);
+          seats[there].focus();
+        }
+        if (event.shiftKey) write();
+      } else return;
+      event.preventDefault();
+    });
+    // All of them; when they are chosen already, none of them.
+    const chooseAll = (some) => {
+      const on = some.some((seat) => !chosen.has(seat));
+      for (const seat of some) choose(seat, on);
+      write();
+    };
+    for (const zone of zones) {
+      zone.querySelector("button")?.addEventListener("click", () => {
+        chooseAll(seats.filter((seat) => seat.dataset.section === zone.dataset.zone));
+      });
+    }
     field.addEventListener("input", read);
     document.getElementById("tf-clear").addEventListener("click", () => {
       for (const seat of [...chosen]) choose(seat, false);
       write();
     });
     svg.addEventListener("click", (event) => {
-      if (!event.target.classList.contains("tf-seat") || dragged) return;
+      if (dragged) return;
+      if (event.target.classList.contains("tf-row")) chooseAll(seats.filter((seat) => seat.dataset.row === event.target.dataset.row));
+      if (!event.target.classList.contains("tf-seat")) return;
       choose(event.target, !chosen.has(event.target));
       write();
     });
@@ -81,6 +151,19 @@ document.addEventListener("DOMContentLoaded", () => {
     read();
   }
 
+  const legend = document.querySelector(".tf-zones");
+  if (legend) {
+    legend.hidden = false;
+    legend.addEventListener("change", (event) => svg.classList.toggle("tf-by-zone", event.target.value === "zone"));
+  }
+  // The fields of a new zone are there for a new zone only.
+  const zone = document.querySelector("[name=zone]");
+  const fitted = () => {
+    for (const part of document.querySelectorAll(".tf-new")) part.hidden = zone.value !== "";
+  };
+  zone?.addEventListener("change", fitted);
+  if (zone) fitted();
+
   const live = document.querySelector(".tf-live");
   const refresh = async () => {
     if (document.hidden) return;
@@ -90,10 +173,11 @@ document.addEventListener("DOMContentLoaded", () => {
       const state = await answer.json();
       for (const seat of seats) {
         const status = state.seats[seat.dataset.id];
-        const name = `tf-${status}`;
-        if (!status || seat.classList.contains(name)) continue;
+        const kind = `tf-${status}`;
+        if (!status || seat.classList.contains(kind)) continue;
         seat.classList.remove("tf-available", "tf-reserved", "tf-sold", "tf-blocked");
-        seat.classList.add(name);
+        seat.classList.add(kind);
+        if (words && seat.hasAttribute("role")) name(seat);
       }
       for (const row of state.occupancy) {
         const line = page.querySelector(`[data-section="${row.id}"]`);

@@ -1,4 +1,4 @@
-"""`manage.py jobs`: what time brings about: holds that ran out, cancelled events, receipted messages that are old."""
+"""`manage.py jobs`: what time brings about: holds that ran out, cancelled events, waiting rooms, and what is old."""
 
 import logging
 import signal
@@ -13,20 +13,27 @@ from django.db import close_old_connections
 
 from middleware_worker.outbox.closing import is_closed
 from middleware_worker.outbox.services import prune
+from reservations_site.logins import limits
 from reservations_site.reservations.endings import BATCH, end_cancelled_events, end_holds_that_ran_out
+from reservations_site.waiting_room import services as rooms
 
 log = logging.getLogger(__name__)
 
 IDLE_SECONDS = 1.0
 # Cancelled events and old messages are looked at once in so many rounds.
 SELDOM = 10
+BATCHES = 20
 
 
 def run_once(round_number: int) -> bool:
     """One round; whether there is more to do at once."""
     busy = end_holds_that_ran_out() == BATCH
+    rooms.see_to_all()
     if round_number % SELDOM == 0:
-        busy |= end_cancelled_events() == BATCH
+        # An event may have thousands of reservations: its batches do not wait ten rounds each.
+        busy |= all(end_cancelled_events() == BATCH for _batch in range(BATCHES))
+        limits.prune()
+        busy |= rooms.prune() > 0
         prune(older_than=timedelta(days=settings.OUTBOX_KEEP_DAYS))
     return busy
 
