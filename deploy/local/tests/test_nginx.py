@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,6 +58,11 @@ class Replica(BaseHTTPRequestHandler):
     def log_message(self, *about: Any) -> None: ...
 
 
+class Server(ThreadingHTTPServer):
+    # The five that the library takes are fewer than the callers here: nginx would see refused connections.
+    request_queue_size = 128
+
+
 class Site:
     """nginx with two replicas; what it is asked with, and what reached them."""
 
@@ -64,7 +70,7 @@ class Site:
         Replica.calls, Replica.kept_for = [], "1"
         Replica.gate.set()
         behind, port = free_port(), free_port()
-        self.replicas = [ThreadingHTTPServer((f"127.0.0.{n}", behind), Replica) for n in (11, 12)]
+        self.replicas = [Server((f"127.0.0.{n}", behind), Replica) for n in (11, 12)]
         for replica in self.replicas:
             replica.daemon_threads = True
             threading.Thread(target=replica.serve_forever, args=(0.05,), daemon=True).start()
@@ -175,11 +181,13 @@ def test_what_the_site_does_not_name_as_public_is_never_kept(site: Site) -> None
 
 @pytest.mark.parametrize("settings", [{"RESERVATIONS_ADDRESS_RATE": "1r/m"}])
 def test_an_address_that_asks_too_often_is_refused_by_nginx_for_all_replicas(site: Site) -> None:
-    with ThreadPoolExecutor(16) as pool:
+    # Fewer at once than there are places, so that nobody is shed.
+    with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _n: site.buy(buyer="10.0.0.1"), range(640)))
     refused = [answer for answer in found if answer.status_code == 429]
-    assert len(refused) == 640 - 601
-    assert site.reached() == 601
+    # One, a burst of 600, and what a minute lets through when the machine is slow.
+    assert 36 <= len(refused) <= 39
+    assert Counter(answer.status_code for answer in found) == {200: site.reached(), 429: len(refused)}
     assert refused[0].json()["code"] == "throttled"
     assert int(refused[0].headers["Retry-After"]) >= 1
     assert refused[0].headers["Content-Type"] == "application/json"
