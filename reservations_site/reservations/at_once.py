@@ -1,4 +1,4 @@
-"""Taking seats in one statement: the function `take_seats_3` of migration 0006, called under Django's connection.
+"""Taking seats in one statement: the function `take_seats_1` of migration 0004, called under Django's connection.
 
 It does what `services` does statement by statement, and `tests/test_at_once.py` holds the two to the same rows and
 answers. A statement is a transaction by itself, so a process that freezes or dies holds no lock.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 # The largest id that the database can hold; a larger one in a request is simply unknown.
 LARGEST_ID = 2**63 - 1
 TAKE = (
-    "SELECT take_seats_3(%s::bigint[], %s::text[], %s::integer, %s::text, %s::text, %s::text, %s::text, %s::text,"
+    "SELECT take_seats_1(%s::bigint[], %s::text[], %s::integer, %s::text, %s::text, %s::text, %s::text, %s::text,"
     " %s::text, %s::text, %s::uuid, %s::timestamptz, %s::interval, %s::integer, %s::integer, %s::bigint, %s::bigint)"
 )
 LOCK_NOT_AVAILABLE = "55P03"

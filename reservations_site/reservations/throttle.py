@@ -1,7 +1,7 @@
 """How often one address may reserve. Each process counts for itself, in memory: no database, no cache.
 
 Behind nginx this is the second net: nginx counts for all replicas together (`limit_req` in reservations.conf.template).
-How often one RUT may is counted where the seats are taken (`take_seats_3`).
+How often one RUT may is counted where the seats are taken (`take_seats_1`).
 """
 
 import threading

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,10 @@ class Bench:
         self.step += 1
         print(f"  [{self.step:>2}/{self.steps}] {what}", flush=True)
 
-    def round(self, number: int) -> None:
+    def round(self, number: int, only: Collection[str]) -> None:
         rates: dict[str, float] = {}
         legs = [self._limit, self._function, self._distinct, self._hot, self._events, self._map, self._unchanged]
+        legs = [leg for leg in legs if not only or leg.__name__.strip("_") in only]
         # Another order each time, so that what slows down slowly spoils no leg more than another.
         random.Random(number).shuffle(legs)
         for leg in legs:
@@ -45,7 +47,7 @@ class Bench:
             rates[name] = leg(f"{name} {number}")
             self.say(f"round {number + 1}: {name} {rates[name]:.0f}/s")
         for name, values in self.ratios.items():
-            if name in report.ONCE:
+            if name in report.ONCE or name not in rates:
                 continue
             values.append(rates[name] / rates["limit" if name in ("function", "distinct") else "distinct"])
 
@@ -154,9 +156,9 @@ class Bench:
         self.say("before it grows")
         beyond.grow(self.system, seats=seats)
         self.say(f"{seats:,} seats, half of them sold")
-        self.reserve("grown warm", keep="small")
+        self.reserve("after growth", keep="small")
         for number in range(3):
-            run = self.reserve(f"grown {number}", keep=f"{self.clients} at once, after {seats:,} seats more")
+            run = self.reserve(f"after growth {number}", keep=f"{self.clients} at once, after {seats:,} seats more")
             self.ratios["growth"].append(float(run["per_second"]) / sorted(before)[1])
             self.say(f"{run['per_second']:.0f}/s")
         self.runs.pop("small")
@@ -201,14 +203,18 @@ def options() -> argparse.Namespace:
     parser.add_argument("--clients", type=int, default=16)
     parser.add_argument("--workers", type=int, default=1, help="gunicorn processes a replica")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="for the replicas")
+    parser.add_argument("--legs", nargs="*", default=(), metavar="LEG", help="of a round: limit, distinct, hot…; all")
     parser.add_argument("--dry", action="store_true", help="print the table, write nothing")
     parser.add_argument("--without-carrying", action="store_true")
-    parser.add_argument("--beyond", type=float, default=60.0, metavar="SECONDS", help="of five times what fits")
+    parser.add_argument("--beyond", type=float, default=60.0, metavar="SECONDS", help="of five times what fits; 0: not")
     parser.add_argument("--growth", type=int, default=1_000_000, metavar="SEATS", help="0: not")
     found = parser.parse_args()
     if found.quick:
         found.rounds, found.seconds, found.dry, found.without_carrying = 2, 2.0, True, True
         found.beyond, found.growth = 5.0, 0
+    if found.legs:
+        # Ratios are to these two.
+        found.legs, found.dry = {"limit", "distinct", *found.legs}, True
     return found
 
 
@@ -225,9 +231,9 @@ def main() -> int:
             bench = Bench(system, rounds=chosen.rounds, seconds=chosen.seconds, clients=chosen.clients)
             bench.prepare()
             for number in range(chosen.rounds):
-                bench.round(number)
+                bench.round(number, chosen.legs)
             bench.latencies()
-            if system.has_nginx:
+            if system.has_nginx and chosen.beyond:
                 bench.beyond(chosen.beyond)
             if chosen.growth:
                 bench.growth(chosen.growth)

@@ -41,7 +41,7 @@ SELECT now(), 'rut', 'reserved', id, event_id, jsonb_build_object('seats', jsonb
 """
 FUNCTION = """
 WITH next AS (SELECT nextval('bench_seat') AS seat)
-SELECT take_seats_3(ARRAY[seat], ARRAY['TF-' || gen_random_uuid()], (seat % 99999999 + 1)::integer, '', '', 'rut',
+SELECT take_seats_1(ARRAY[seat], ARRAY['TF-' || gen_random_uuid()], (seat % 99999999 + 1)::integer, '', '', 'rut',
                     'bench', 'auto:' || gen_random_uuid(), repeat('0', 64), 'B' || seat, gen_random_uuid(),
                     now(), NULL, 10, 30, NULL, NULL) FROM next;
 """

@@ -45,7 +45,7 @@ ONE_A_KEY = (
 
 def in_take_seats(old: str, new: str) -> str:
     """SQL that replaces some text of the function with which seats are taken (tests/test_at_once.py: it is there)."""
-    text = f"replace(pg_get_functiondef('take_seats_3'::regproc), $old${old}$old$, $new${new}$new$)"
+    text = f"replace(pg_get_functiondef('take_seats_1'::regproc), $old${old}$old$, $new${new}$new$)"
     return f"do $do$ begin execute {text}; end $do$"
 
 

@@ -22,5 +22,6 @@ class Migration(migrations.Migration):
         ("reservations", "0003_roles"),
         ("events", "0002_seat_pages"),
         ("outbox", "0001_initial"),
+        ("waiting_room", "0001_initial"),
     ]
     operations = [migrations.RunPython(make, unmake)]

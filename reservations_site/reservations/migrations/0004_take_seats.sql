@@ -13,15 +13,22 @@ CREATE FUNCTION take_seats_1(
     p_code text, p_message uuid,
     p_now timestamptz,
     p_hold interval,        -- null: as long as the event says
-    p_hold_limit integer
+    p_hold_limit integer,
+    p_rate_limit integer,   -- reservations of one buyer within a minute
+    p_admitted bigint,      -- the event whose waiting room let the buyer in, and the place there; or null
+    p_place bigint
 ) RETURNS json LANGUAGE plpgsql
 -- A plan lives as long as its connection: one that was made while the tables were empty must suit full ones.
 SET enable_seqscan = off
+-- By itself PostgreSQL would plan each statement at each call, for it takes a list of seats to hold ten.
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     look record;
     show record;
     held bigint;
+    recent bigint;
+    first timestamptz;
     reservation bigint;
     expires timestamptz;
     lines bigint[];
@@ -56,24 +63,47 @@ BEGIN
     END IF;
     SELECT event.name, venue.name AS venue, event.venue_id, event.starts_at, event.hold_minutes,
            event.status = 'published' AND event.sales_open_at <= p_now
-           AND p_now < coalesce(event.sales_close_at, event.starts_at) AS on_sale
+           AND p_now < coalesce(event.sales_close_at, event.starts_at) AS on_sale, room.purchases
     INTO STRICT show
     FROM events_event event JOIN venues_venue venue ON venue.id = event.venue_id
+    LEFT JOIN waiting_room_room room ON room.event_id = event.id AND room.in_use
     WHERE event.id = look.event;
     IF NOT show.on_sale THEN
         RETURN json_build_object('answer', 'closed', 'event', show.name);
+    ELSIF show.purchases IS NOT NULL AND p_admitted IS DISTINCT FROM look.event THEN
+        RETURN json_build_object('answer', 'waiting_room', 'event', look.event);
     END IF;
 
     -- The buyer (`locks.buyer`), counted under the lock, so that two calls at once cannot both fit.
     PERFORM pg_advisory_xact_lock(x'52555400'::integer, p_rut);
-    SELECT count(*) INTO held
-    FROM reservations_reservation r JOIN reservations_line line ON line.reservation_id = r.id
-    WHERE r.rut = p_rut AND line.status = 'held';
-    IF held + cardinality(p_seats) > p_hold_limit THEN
+    SELECT count(line.id), count(DISTINCT r.id) FILTER (WHERE r.created_at > p_now - interval '1 minute'),
+           min(r.created_at) FILTER (WHERE r.created_at > p_now - interval '1 minute')
+    INTO held, recent, first
+    FROM reservations_reservation r LEFT JOIN reservations_line line
+         ON line.reservation_id = r.id AND line.status = 'held'
+    WHERE r.rut = p_rut;
+    IF held + cardinality(p_seats) > p_hold_limit OR recent >= p_rate_limit THEN
         -- The same call, which had the lock just before, is no reason to refuse this one.
         PERFORM FROM reservations_reservation WHERE caller = p_caller AND idempotency_key = p_key;
         RETURN CASE WHEN FOUND THEN json_build_object('answer', 'repeat')
-               ELSE json_build_object('answer', 'hold_limit', 'held', held) END;
+               WHEN held + cardinality(p_seats) > p_hold_limit
+               THEN json_build_object('answer', 'hold_limit', 'held', held)
+               ELSE json_build_object(
+                   'answer', 'too_often', 'wait', extract(epoch FROM first + interval '1 minute' - p_now)
+               ) END;
+    END IF;
+
+    -- One use of the admission, for one buyer alone; rolled back with the rest.
+    IF show.purchases IS NOT NULL THEN
+        UPDATE waiting_room_place
+        SET uses = uses + 1, rut = p_rut, used_at = coalesce(used_at, p_now)
+        WHERE id = p_place AND room_id = look.event AND expires_at > p_now AND uses < show.purchases
+              AND (rut IS NULL OR rut = p_rut);
+        IF NOT FOUND THEN
+            PERFORM FROM reservations_reservation WHERE caller = p_caller AND idempotency_key = p_key;
+            RETURN CASE WHEN FOUND THEN json_build_object('answer', 'repeat')
+                   ELSE json_build_object('answer', 'admission_used') END;
+        END IF;
     END IF;
 
     -- The seats, in id order; see `locks.seats`.

@@ -48,7 +48,7 @@ def event(transactional_db: None) -> Event:
 
 def source() -> str:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_get_functiondef('take_seats_3'::regproc)")
+        cursor.execute("SELECT pg_get_functiondef('take_seats_1'::regproc)")
         return str(cursor.fetchone()[0])
 
 
@@ -299,7 +299,7 @@ def test_it_is_one_statement_prepared_once_and_no_other_is_sent(event: Event, mo
                 reserve_seats(seat_ids=[seat], rut=2, caller="public", by="t")
     assert (sent, len(queries)) == ([at_once.TAKE] * 6, 0)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%take_seats_3%'")
+        cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%take_seats_1%'")
         assert cursor.fetchone() == (1,)
 
 
