@@ -19,8 +19,9 @@ preload_app = True
 timeout = 60
 # A stop lets the requests that are under way finish; docker-compose.yml waits a little longer.
 graceful_timeout = 25
-# nginx opens a connection a request. Were they kept, one could close just as a POST is sent on it.
-keepalive = 0
+# nginx keeps connections for the calls that sell only, which are safe to repeat: else one could close just as a POST is
+# sent on it. It lets go of them first, after its 60 s.
+keepalive = 75
 backlog = 256
 # The heartbeat files of the workers: in memory, since the disk may be slow and is read-only here.
 worker_tmp_dir = "/dev/shm"  # noqa: S108 (each worker makes its file with a random name)

@@ -6,8 +6,10 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Collection
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from deploy.local import leash
@@ -28,6 +30,7 @@ class Bench:
         self.runs: dict[str, dict[str, Any]] = {}
         self.cpu: dict[str, list[float]] = {}
         self.client: list[float] = []
+        self.rates: list[float] = []
         self.layers: dict[str, float] = {}
         self.memory: list[float] = []
         self.rut, self.step, self.steps = 1, 0, rounds * 7 + 6
@@ -72,10 +75,14 @@ class Bench:
         )  # fmt: skip
         used = {part: seconds - before[part] for part, seconds in self.system.processor_seconds().items()}
         (made,) = self.system.sql(f"SELECT count(*) FROM reservations_reservation WHERE event_id = {event}")
-        if run["statuses"] != {"200": made}:
+        # Where they arrive whatever comes, a moment's stall may fill all places: who is told so is no fault.
+        told = run["statuses"].get("503", 0) if rate else 0
+        if +Counter(run["statuses"]) != +Counter({"200": made, "503": told}):
             raise SystemExit(f"{name}: {made} reservations, but the answers were {run['statuses']}")
         self.runs[keep] = run
         self.client.append(run["cpu"])
+        if not (rate or clients):
+            self.rates.append(run["per_second"])
         if not rate:
             for part, seconds in used.items():
                 self.cpu.setdefault(part, []).append(1000 * seconds / made)
@@ -116,7 +123,7 @@ class Bench:
         with urllib.request.urlopen(url) as answer:
             self.etag = answer.headers["ETag"]
         self.reserve("warm", keep="warm")
-        self.runs.clear(), self.cpu.clear(), self.client.clear()
+        self.runs.clear(), self.cpu.clear(), self.client.clear(), self.rates.clear()
         self.memory = [self.system.worker_megabytes()]
         self.say("warm")
 
@@ -131,7 +138,7 @@ class Bench:
             self.say(f"{rate:.0f}/s arriving: p99 {run['p99']:.1f} ms")
 
     def best(self) -> float:
-        return float(self.runs[f"{self.clients} at once, a seat each"]["per_second"])
+        return median(self.rates)
 
     def beyond(self, seconds: float) -> None:
         """Five times of what fits arrives; then where the time goes."""
@@ -159,7 +166,7 @@ class Bench:
         self.reserve("after growth", keep="small")
         for number in range(3):
             run = self.reserve(f"after growth {number}", keep=f"{self.clients} at once, after {seats:,} seats more")
-            self.ratios["growth"].append(float(run["per_second"]) / sorted(before)[1])
+            self.ratios["growth"].append(float(run["per_second"]) / median(before))
             self.say(f"{run['per_second']:.0f}/s")
         self.runs.pop("small")
         self.ratios["events grown"].append(self._get("/api/events", "GET /api/events, grown") / self.best())
@@ -239,8 +246,7 @@ def main() -> int:
                 bench.growth(chosen.growth)
         found = bench.found() | {"about": about}
         if not chosen.without_carrying:
-            best = found["runs"][f"{chosen.clients} at once, a seat each"]["per_second"]
-            found["runs"] |= carrying(FOLDER / "carrying", chosen, best)
+            found["runs"] |= carrying(FOLDER / "carrying", chosen, bench.best())
     finally:
         leash.sweep(FOLDER)
         shutil.rmtree(FOLDER, ignore_errors=True)

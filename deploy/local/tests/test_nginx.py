@@ -30,6 +30,8 @@ class Replica(BaseHTTPRequestHandler):
     calls: ClassVar[list[tuple[str, str, dict[str, str]]]] = []
     gate: ClassVar[threading.Event] = threading.Event()
     kept_for: ClassVar[str] = "1"
+    # How many of the next POSTs are met by a connection that closes.
+    hang_up: ClassVar[list[None]] = []
 
     def do_GET(self) -> None:
         self.calls.append((self.command, self.path, dict(self.headers)))
@@ -41,6 +43,10 @@ class Replica(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         self.calls.append((self.command, self.path, dict(self.headers)))
+        if self.hang_up:
+            self.hang_up.pop()
+            self.close_connection = True
+            return
         self.gate.wait(20)
         self.answer(200, b"sold")
 
@@ -197,6 +203,14 @@ def test_an_address_that_asks_too_often_is_refused_by_nginx_for_all_replicas(sit
     # A program of ours that names no buyer, and what is read.
     assert site.buy().status_code == 200
     assert site.get(MAP, **{"X-Forwarded-For": "10.0.0.1"}).status_code == 200
+
+
+def test_a_connection_that_closes_as_a_call_is_sent_on_it_is_not_the_buyers_trouble(site: Site) -> None:
+    assert site.buy().status_code == 200
+    Replica.hang_up.append(None)
+    assert site.buy().status_code == 200
+    _first, lost, again = (headers["X-Request-ID"] for _method, _path, headers in Replica.calls)
+    assert lost == again
 
 
 @pytest.mark.parametrize("settings", [{"RESERVATIONS_AT_ONCE": "2"}])
