@@ -20,6 +20,7 @@ from django.utils import timezone
 from middleware_worker.outbox.transactions import retrying_statement
 from reservations_site.events.models import Event, EventSection, Seat
 from reservations_site.reservations import refusals
+from reservations_site.reservations.failover import LOCK_NOT_AVAILABLE
 from reservations_site.reservations.idempotency import Claim
 from reservations_site.reservations.models import Line, Reservation, new_code
 from reservations_site.reservations.selectors import Booking
@@ -34,9 +35,8 @@ TAKE = (
     "SELECT take_seats_1(%s::bigint[], %s::text[], %s::integer, %s::text, %s::text, %s::text, %s::text, %s::text,"
     " %s::text, %s::text, %s::uuid, %s::timestamptz, %s::interval, %s::integer, %s::integer, %s::bigint, %s::bigint)"
 )
-LOCK_NOT_AVAILABLE = "55P03"
 # While seats are in the hands of another transaction it is asked anew after a pause, for as long as `lock_timeout`
-# lets the plain way wait; then the error goes through, which the API answers with 503 and Retry-After.
+# lets the plain way wait; then the error goes through, and the call waits as for a fail-over.
 PATIENCE_SECONDS = 2.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 

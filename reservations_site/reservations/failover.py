@@ -21,9 +21,11 @@ T = TypeVar("T")
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 0.25
+LOCK_NOT_AVAILABLE = "55P03"
 # What a transaction is run again for at once (a demoted primary, a server that stops or starts, a lost connection,
-# a deadlock), and no connection at all.
-SQLSTATES = transactions.SQLSTATES | {"08001", "08004"}
+# a deadlock), and no connection at all; and a row that another transaction keeps for seconds: that one waits itself,
+# for a standby to have its commit.
+SQLSTATES = transactions.SQLSTATES | {"08001", "08004", LOCK_NOT_AVAILABLE}
 INTERNAL = "XX000"
 
 

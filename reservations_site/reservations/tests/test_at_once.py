@@ -370,14 +370,27 @@ def test_whoever_pauses_has_let_go_of_everything(event: Event, pauses: list[Any]
 
 
 def test_a_seat_that_stays_in_other_hands_is_503_and_not_taken(
-    event: Event, api: Any, pauses: list[Any], monkeypatch: pytest.MonkeyPatch
+    event: Event, api: Any, pauses: list[Any], settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(at_once, "PATIENCE_SECONDS", 0.0)
+    settings.FAILOVER_WAIT_SECONDS = 0
     with another() as other:
         in_hands(other, event, "A-1")
         body = {"seat_id": seat_ids(event, "A-1")[0], "user_id": 1}
         answer = api.post("/api/reserve", body, content_type="application/json")
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+
+
+def test_a_seat_in_the_hands_of_somebody_who_waits_for_a_fail_over_is_waited_for_as_long(
+    event: Event, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(at_once, "PATIENCE_SECONDS", 0.0)
+    with another() as other:
+        in_hands(other, event, "A-1")
+        monkeypatch.setattr(failover, "_pause", lambda _seconds: other.rollback())
+        body = {"seat_id": seat_ids(event, "A-1")[0], "user_id": 1}
+        answer = api.post("/api/reserve", body, content_type="application/json")
+    assert answer.status_code == 200
 
 
 # What fails leaves nothing, and what is not known is looked up
