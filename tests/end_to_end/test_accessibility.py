@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page
 from tests.axe import violations
 from tests.browser import SIZES
 from tests.buyer import enter, make_buyer, pages
+from tests.end_to_end.test_box_office import BOSS, MAKE_BOSS
 from tests.world import STAFF_PASSWORD, STAFF_RUT, World, until
 
 # Shapes of addresses that are no page: files to take away, and the end of the session.
@@ -92,6 +93,22 @@ def test_every_page_of_the_desk_keeps_to_wcag(world: World, page: Page) -> None:
     for path in ("/gate/", "/gate/dobles/"):
         page.goto(world.stack.url("billing", path))
         more += looked_at(page)
+    assert found + more == []
+
+
+def test_every_page_of_the_box_office_keeps_to_wcag(world: World, page: Page) -> None:
+    world.stack.manage("reservations", "shell", "-v0", "-c", MAKE_BOSS)
+    _event, seats = world.make_event(seats=4, rows=2)
+    world.paid(seats[0])
+    world.held(seats[1])
+    start = world.stack.url("reservations", "/admin/")
+    page.goto(start)
+    found = looked_at(page)
+    log_in(page, start, BOSS)
+    more, seen = crawl(page, start)
+    event_pages = {f"/admin/events/event/N/{name}/" for name in ("change", "seats", "copy", "cancel")}
+    assert event_pages <= seen
+    assert {"/admin/reservations/reservation/N/change/", "/admin/venues/venue/N/change/"} <= seen
     assert found + more == []
 
 

@@ -7,9 +7,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from middleware_worker.contract.rut import format_rut
-from tests.browser import SIZES
+from tests.browser import SIZES, tab_to
 from tests.buyer import PASSWORD, enter, mailed_link, make_buyer
-from tests.world import CARRIED_WITHIN, World
+from tests.world import CARRIED_WITHIN, World, until
 
 DEADLINE = CARRIED_WITHIN * 1000
 NEW_PASSWORD = "otra-clave-larga-7"
@@ -27,17 +27,6 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     yield found
     context.close()
     assert faults == []
-
-
-def tab_to(page: Page, selector: str) -> None:
-    """Goes on by the Tab key alone until the focus is there, and can be seen to be."""
-    for _stop in range(80):
-        page.keyboard.press("Tab")
-        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
-            assert outline != "none", f"{selector} has the focus and does not show it"
-            return
-    raise AssertionError(f"the Tab key does not reach {selector}")
 
 
 def test_a_whole_purchase_by_keyboard_alone(world: World, page: Page) -> None:
@@ -98,6 +87,25 @@ def test_a_forgotten_password_is_replaced_by_mail(world: World, page: Page) -> N
     page.locator("[name=password]").fill(NEW_PASSWORD)
     page.locator("#login").click()
     expect(page.locator("#logout")).to_be_visible()
+
+
+def test_a_new_address_counts_once_its_link_was_followed_and_the_old_one_is_told(world: World, page: Page) -> None:
+    buyer = make_buyer(world)
+    new = f"nueva{buyer.rut}@example.com"
+    enter(world, page, buyer)
+    page.goto(world.stack.url("portal", "/cuenta"))
+    page.locator("[name=email]").first.fill(new)
+    page.locator("[name=password]").fill(PASSWORD)
+    page.locator("#change-email").click()
+    expect(page.locator("[data-email]")).to_have_text(buyer.email)
+    page.goto(world.stack.url("portal", mailed_link(world, new, "/cuenta/correo/")))
+    page.locator("#confirm").click()
+    page.goto(world.stack.url("portal", "/cuenta"))
+    expect(page.locator("[data-email]")).to_have_text(new)
+    mails = world.stack.environments.mail
+    until("a mail to the old address", lambda: any(f"To: {buyer.email}" in f.read_text() for f in mails.glob("*")))
+    page.locator("#logout").click()
+    enter(world, page, buyer._replace(email=new))
 
 
 def test_a_ticket_in_preparation_turns_into_the_ticket_by_itself(world: World, page: Page) -> None:

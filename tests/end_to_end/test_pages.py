@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from middleware_worker.contract.rut import format_rut
 from tests.browser import SIZES
-from tests.world import CARRIED_WITHIN, DECLINED, STAFF_PASSWORD, STAFF_RUT, World, until
+from tests.world import CARRIED_WITHIN, STAFF_PASSWORD, STAFF_RUT, World, until
 
 DEADLINE = CARRIED_WITHIN * 1000
 
@@ -80,17 +80,6 @@ def test_a_buyer_chooses_pays_and_gets_the_ticket(world: World, page: Page, tmp_
     for seat in seats[:2]:
         world.seat_is(event, seat, "sold")
     assert world.order(code)["status"] == "paid"
-    world.at_rest()
-
-
-def test_a_declined_card_says_so_and_another_one_pays(world: World, page: Page) -> None:
-    event, seats = world.make_event(seats=3)
-    choose(world, page, event, seats[0])
-    status_is(page, "pending")
-    pay(page, DECLINED)
-    expect(page.get_by_text(re.compile("rechaz", re.IGNORECASE)).first).to_be_visible()
-    pay(page)
-    status_is(page, "paid")
     world.at_rest()
 
 

@@ -95,6 +95,9 @@ def test_a_buyer_pays_at_webpay_and_has_the_ticket(world: World, page: Page, web
     ("what", "said"),
     [
         ("aborted", "Anulaste el pago en Webpay"),
+        ("refused", "La tarjeta fue rechazada"),
+        ("timed-out", "Se acabó el tiempo en la página de Webpay"),
+        ("failed", "La página de Webpay tuvo un problema"),
     ],
 )
 def test_a_buyer_who_did_not_pay_is_told_why_and_pays_then(
@@ -136,6 +139,20 @@ def test_a_slow_webpay_becomes_the_ticket_by_itself(world: World, page: Page, we
     status_is(page, "paying")
     expect(page.get_by_text(re.compile("no pagues de nuevo"))).to_be_visible()
     status_is(page, "paid")  # without a reload
+    assert webpay.kept - kept == 25_000
+
+
+def test_billing_is_silent_when_the_buyer_comes_back_and_the_page_asks_until_it_answers(
+    world: World, page: Page, webpay: Webpay
+) -> None:
+    webpay.returns_by = "POST"
+    _code, kept = at_webpay(world, page, webpay)
+    with world.without("billing"):
+        page.locator("#agreed").click()
+        page.locator("[data-asks-again]").wait_for()
+        expect(page.get_by_text(re.compile("No pagues de nuevo"))).to_be_visible()
+        does_not_scroll_sideways(page)
+    status_is(page, "paid")
     assert webpay.kept - kept == 25_000
 
 
