@@ -33,6 +33,8 @@ def looked_at(page: Page) -> list[str]:
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
         for size, pixels in SIZES.items():
             page.set_viewport_size(pixels)
+            # What the page's own scripts do about the new size comes with the next picture.
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
             where = f"{urlsplit(page.url).path} ({size}, {scheme})"
             found += [f"{where}: {violation}" for violation in violations(page)]
     return found

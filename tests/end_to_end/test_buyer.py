@@ -97,6 +97,8 @@ def test_a_new_address_counts_once_its_link_was_followed_and_the_old_one_is_told
     page.locator("[name=email]").first.fill(new)
     page.locator("[name=password]").fill(PASSWORD)
     page.locator("#change-email").click()
+    expect(page.get_by_text(new)).to_be_visible()
+    page.goto(world.stack.url("portal", "/cuenta"))
     expect(page.locator("[data-email]")).to_have_text(buyer.email)
     page.goto(world.stack.url("portal", mailed_link(world, new, "/cuenta/correo/")))
     page.locator("#confirm").click()

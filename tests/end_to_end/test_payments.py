@@ -38,7 +38,7 @@ def ready_to_pay(world: World, page: Page) -> str:
 def charges(world: World, code: str) -> list[str]:
     """What billing knows of each payment of an order."""
     rows = world.databases.billing_rows(
-        "select p.status from payments_payment p join tickets_order o on o.id = p.order_id "
+        "select p.status from payments_paymentattempt p join tickets_order o on o.id = p.order_id "
         f"where o.code = '{code}' order by p.id"
     )
     return [status for (status,) in rows]
