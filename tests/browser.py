@@ -1,5 +1,6 @@
 """The browser of the tests and of `make screens`: the installed Chromium, talking to this machine only."""
 
+import pytest
 from playwright.sync_api import Page
 
 CHROMIUM = "/usr/bin/chromium"
@@ -11,6 +12,10 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 SIZES = {"phone": {"width": 360, "height": 740}, "desktop": {"width": 1280, "height": 900}}
+
+# Where a test looks: on a phone by itself, else as it says.
+on_both = pytest.mark.parametrize("page", list(SIZES), indirect=True)
+on_desk = pytest.mark.parametrize("page", ["desktop"], indirect=True)
 
 
 def tab_to(page: Page, selector: str) -> None:

@@ -1,34 +1,18 @@
 """A buyer's stories in Chromium on the running system, on a phone with a touch screen and on a desk."""
 
 import re
-from collections.abc import Iterator
 
-import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from middleware_worker.contract.rut import format_rut
-from tests.browser import SIZES, tab_to
+from tests.browser import on_desk, tab_to
 from tests.buyer import PASSWORD, enter, mailed_link, make_buyer
-from tests.world import CARRIED_WITHIN, World, until
+from tests.world import World, until
 
-DEADLINE = CARRIED_WITHIN * 1000
 NEW_PASSWORD = "otra-clave-larga-7"
 
 
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    """Errors of scripts are faults."""
-    on_phone = request.param == "phone"
-    context = browser.new_context(viewport=SIZES[request.param], has_touch=on_phone, is_mobile=on_phone, locale="es-CL")
-    found = context.new_page()
-    found.set_default_timeout(DEADLINE)
-    faults: list[str] = []
-    found.on("pageerror", lambda error: faults.append(str(error)))
-    yield found
-    context.close()
-    assert faults == []
-
-
+@on_desk
 def test_a_whole_purchase_by_keyboard_alone(world: World, page: Page) -> None:
     event, _seats = world.make_event(seats=5, rows=2)
     page.goto(world.stack.url("portal", f"/evento/{event}"))
@@ -118,7 +102,7 @@ def test_a_ticket_in_preparation_turns_into_the_ticket_by_itself(world: World, p
         page.goto(world.stack.url("portal", f"/orden/{order['code']}/boleto/{ticket}"))
         expect(page.locator("[data-pdf-preparing]")).to_be_visible()
         page.evaluate("window.same = true")
-    expect(page.locator("a[data-pdf]")).to_be_visible(timeout=DEADLINE)
+    expect(page.locator("a[data-pdf]")).to_be_visible()
     assert page.evaluate("window.same"), "without a reload"
 
 
@@ -148,14 +132,14 @@ def test_a_code_fills_the_screen_and_opens_without_a_network_once_it_was_seen(wo
 
 
 def test_a_refund_says_what_became_of_the_money(world: World, page: Page) -> None:
-    _event, (seat,) = world.make_event(seats=1)
+    event, (seat,) = world.make_event(seats=1)
     order = world.paid(seat)
     page.goto(world.stack.url("portal", f"/orden/{order['code']}"))
     page.locator("[data-refund]").click()
     page.locator("#refund").click()
-    expect(page.locator("[data-money]")).to_contain_text(
-        re.compile("Devolvimos .* terminada en 1111"), timeout=DEADLINE
-    )
+    expect(page.locator("[data-money]")).to_contain_text(re.compile("Devolvimos .* terminada en 1111"))
+    expect(page.locator("[data-ticket-status=REFUNDED]")).to_be_visible()
+    world.seat_is(event, seat, "available")
     world.at_rest()
 
 

@@ -1,30 +1,16 @@
 """What a buyer is told about the money when a payment goes wrong, on a phone: and that it is charged once at most."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
-from tests.browser import SIZES
 from tests.end_to_end.test_pages import choose, does_not_scroll_sideways, pay, status_is
 from tests.world import DECLINED, DIES_AFTER_CAPTURE, SLOW, World
 
 PRICE = 25_000
 DO_NOT_PAY_AGAIN = re.compile("no pagues de nuevo")
 NOTHING_CHARGED = re.compile("No se cobró nada")
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    context = browser.new_context(viewport=SIZES["phone"], locale="es-CL", has_touch=True, is_mobile=True)
-    found = context.new_page()
-    found.set_default_timeout(60_000)
-    faults: list[str] = []
-    found.on("pageerror", lambda error: faults.append(str(error)))
-    yield found
-    context.close()
-    assert faults == []
 
 
 def ready_to_pay(world: World, page: Page) -> str:

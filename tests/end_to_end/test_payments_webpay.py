@@ -5,12 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from billing_site.payments.tests.webpay_stand_in import API_KEY, COMMERCE_CODE, Webpay
 from deploy.local.environments import Ports
 from deploy.local.stack import Stack
-from tests.browser import SIZES
 from tests.end_to_end.test_pages import choose, does_not_scroll_sideways, status_is
 from tests.world import World, until
 
@@ -44,17 +43,9 @@ def world(webpay: Webpay, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
         yield World(stack, None)
 
 
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser, webpay: Webpay) -> Iterator[Page]:
+@pytest.fixture(autouse=True)
+def _as_usual(webpay: Webpay) -> None:
     webpay.faults.clear()
-    context = browser.new_context(viewport=SIZES[request.param], locale="es-CL")
-    found = context.new_page()
-    found.set_default_timeout(60_000)
-    faults: list[str] = []
-    found.on("console", lambda said: faults.append(said.text) if "Content Security Policy" in said.text else None)
-    yield found
-    context.close()
-    assert faults == []
 
 
 def at_webpay(world: World, page: Page, webpay: Webpay) -> tuple[str, int]:

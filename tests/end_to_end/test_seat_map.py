@@ -1,29 +1,15 @@
 """The seat map in Chromium on the running system: by touch, by mouse, by keyboard alone, and with others looking."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from middleware_worker.contract.rut import format_rut
-from tests.browser import SIZES
-from tests.world import CARRIED_WITHIN, World
+from tests.browser import on_both
+from tests.world import World
 
-DEADLINE = CARRIED_WITHIN * 1000
-
-
-@pytest.fixture(params=SIZES)
-def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
-    """A phone with a touch screen, and a desk; errors of scripts are faults."""
-    on_phone = request.param == "phone"
-    context = browser.new_context(viewport=SIZES[request.param], has_touch=on_phone, is_mobile=on_phone, locale="es-CL")
-    found = context.new_page()
-    faults: list[str] = []
-    found.on("pageerror", lambda error: faults.append(str(error)))
-    yield found
-    context.close()
-    assert faults == []
+pytestmark = on_both
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +19,7 @@ def hall(world: World) -> tuple[int, list[int]]:
 
 def look_at(world: World, page: Page, event: int, query: str = "") -> None:
     page.goto(world.stack.url("portal", f"/evento/{event}{query}"))
-    page.locator(".seatmap[data-ready]").wait_for(timeout=DEADLINE)
+    page.locator(".seatmap[data-ready]").wait_for()
 
 
 def seat(page: Page, row: str, number: int) -> str:
@@ -126,7 +112,7 @@ def test_a_seat_turns_grey_while_one_looks_and_a_chosen_one_is_dropped_aloud(
     look_at(world, page, event)
     page.locator(f"input[value='{seats[2]}']").check(force=True)
     world.held(seats[2], seats[4])
-    expect(page.locator("#said")).to_contain_text("A-3", timeout=DEADLINE)
+    expect(page.locator("#said")).to_contain_text("A-3")
     assert chosen(page) == []
     expect(page.locator(f"input[value='{seats[4]}']")).to_be_disabled()
     expect(page.locator(f"input[value='{seats[4]}']")).to_have_attribute("aria-label", re.compile("apartado$"))
@@ -168,13 +154,13 @@ def test_another_site_shows_the_map_and_the_choice_goes_on_in_a_tab_of_its_own(
     world: World, hall: tuple[int, list[int]], page: Page
 ) -> None:
     page.goto(world.stack.url("portal", f"/embed/{hall[0]}/"))
-    page.locator(".seatmap[data-ready]").wait_for(timeout=DEADLINE)
+    page.locator(".seatmap[data-ready]").wait_for()
     page.locator(f"input[value='{hall[1][0]}']").check(force=True)
     assert page.context.cookies() == []
     with page.context.expect_page() as opened:
         page.locator("#reserve-form button.wide").click()
     shop = opened.value
-    shop.locator(".seatmap[data-ready]").wait_for(timeout=DEADLINE)
+    shop.locator(".seatmap[data-ready]").wait_for()
     assert chosen(shop) == ["A-1"]
 
 
@@ -205,6 +191,6 @@ def test_a_cancelled_hold_shows_by_itself_that_the_seats_are_free(world: World, 
         page.locator("#cancel").click()
         expect(page.locator("[data-order-status=cancelling]")).to_be_visible()
         page.evaluate("window.same = true")
-    expect(page.locator("[data-order-status=expired]")).to_be_visible(timeout=DEADLINE)
+    expect(page.locator("[data-order-status=expired]")).to_be_visible()
     assert page.evaluate("window.same"), "without a reload"
     world.at_rest()
