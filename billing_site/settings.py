@@ -22,6 +22,8 @@ SERVICE_KEYS = parse_keys(env.list("BILLING_SERVICE_KEYS", default=[]))
 # The other side, for healing and comparing alone; everything else goes by messages.
 OTHER_SITE = "reservations"
 OTHER_SITE_URL = env.str("BILLING_RESERVATIONS_URL", default="http://127.0.0.1:8083")
+# A replica itself, where a proxy in front hides /metrics.
+OTHER_SITE_METRICS_URL = env.str("BILLING_RESERVATIONS_METRICS_URL", default=OTHER_SITE_URL)
 SERVICE_KEY = env.str("BILLING_SERVICE_KEY", default="")
 
 # The middleware's front, which says how the queues and the worker are.

@@ -84,7 +84,7 @@ def _of_reservations() -> Waiting:
         return Waiting()
     try:
         answer = _get(
-            f"{settings.OTHER_SITE_URL.rstrip('/')}/metrics", Authorization=f"Bearer {settings.METRICS_TOKEN}"
+            f"{settings.OTHER_SITE_METRICS_URL.rstrip('/')}/metrics", Authorization=f"Bearer {settings.METRICS_TOKEN}"
         )
         answer.raise_for_status()
         values = {

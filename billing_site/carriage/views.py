@@ -52,6 +52,8 @@ def _verdict(found: Carriage) -> tuple[str, str]:
         return "bad", _("Ningún trabajador responde: las colas crecen y nada llega.")
     if late:
         return "wait", _("Todo funciona, pero hay mensajes que esperan hace más de cinco minutos.")
+    if found.theirs.count is None:
+        return "wait", _("Lo que se ve funciona. No se sabe qué espera en reservas.")
     return "good", _("Todo funciona: lo que se escribe llega al otro lado en segundos.")
 
 
@@ -96,7 +98,8 @@ def _ways(found: Carriage) -> list[tuple[str, list[Stop]]]:
 
 def _place(name: str, waiting: Waiting, *, url: str = "") -> Stop:
     if waiting.count is None:
-        return Stop(name, _("no se sabe"), "off", url=url)
+        note = _("reservas no responde, o falta METRICS_TOKEN")
+        return Stop(name, _("no se sabe"), "off", note, url)
     if not waiting.oldest:
         return Stop(name, _("nada espera"), "good", url=url)
     now = timezone.now()

@@ -140,6 +140,7 @@ class Environments:
             "PYTHONUNBUFFERED": "1",
             "DEBUG": "False",
             "INSTANCE": program,
+            "METRICS_TOKEN": self.secrets["METRICS_TOKEN"],
             **own,
             **self._extra.get("*", {}),
             **self._extra.get(program, {}),

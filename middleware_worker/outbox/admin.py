@@ -70,7 +70,10 @@ class OutboxMessageAdmin(admin.ModelAdmin):
             }
             return TemplateResponse(request, "admin/outbox/confirm.html", context)
         act = services.replay if action == "replay" else services.discard
-        count = sum(act(id=str(row.id), by=str(request.user)) for row in rows)
+        done = [row for row in rows if act(id=str(row.id), by=str(request.user))]
+        for row in done:
+            self.log_change(request, row, str(_("Enviado de nuevo") if action == "replay" else _("Descartado")))
+        count = len(done)
         texts = {
             "replay": ngettext("%d mensaje se enviará de nuevo", "%d mensajes se enviarán de nuevo", count),
             "discard": ngettext("%d mensaje descartado", "%d mensajes descartados", count),

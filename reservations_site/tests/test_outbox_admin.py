@@ -1,6 +1,7 @@
 """What could not be carried is sent again or put aside by staff, who are asked first."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.urls import reverse
 
 from middleware_worker.outbox.models import OutboxMessage
@@ -29,6 +30,8 @@ def test_a_rejected_message_is_asked_about_before_anything_happens(
     assert OutboxMessage.objects.get().state == State.REJECTED
     assert client.post(url, data | {"confirmed": "1"}).status_code == 302
     assert OutboxMessage.objects.get().state == after
+    (entry,) = LogEntry.objects.filter(object_id=str(row.pk))
+    assert entry.change_message == {"replay": "Enviado de nuevo", "discard": "Descartado"}[action]
 
 
 def test_a_message_that_is_under_way_is_left_alone(event: Event, groups: None) -> None:  # noqa: F811

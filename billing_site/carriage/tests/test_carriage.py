@@ -56,8 +56,12 @@ def page(desk: Any, query: str = "") -> str:
     return desk("box office").get(URL + query).content.decode()
 
 
-def test_all_is_well(desk: Any, said: dict[str, Any]) -> None:
-    said["/health"] = HEALTHY
+def test_all_is_well(desk: Any, said: dict[str, Any], settings: Any) -> None:
+    said["/health"], settings.METRICS_TOKEN = HEALTHY, ""
+    found = page(desk)
+    assert 'data-verdict="wait"' in found
+    assert "falta METRICS_TOKEN" in found
+    settings.METRICS_TOKEN, said["/metrics"] = "a-token", METRICS.replace("600.0", "6.0")
     found = page(desk)
     assert 'data-verdict="good"' in found
     assert "3 esperan" in found
@@ -99,7 +103,7 @@ def test_what_waits_too_long_is_said_with_its_age(desk: Any, said: dict[str, Any
 def test_the_tickets_that_reservations_still_holds_are_asked_for_with_the_metrics_token(
     said: dict[str, Any], settings: Any
 ) -> None:
-    said["/metrics"] = METRICS
+    said["/metrics"], settings.METRICS_TOKEN = METRICS, ""
     assert selectors.look().theirs.count is None
     settings.METRICS_TOKEN = "a-token"
     assert selectors.look().theirs == selectors.Waiting(7, timedelta(minutes=10))
