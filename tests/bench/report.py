@@ -14,7 +14,10 @@ from deploy.local.environments import ROOT
 PAGE = ROOT / "docs" / "performance.md"
 PLOT = ROOT / "docs" / "performance.svg"
 HISTORY = ROOT / "docs" / "performance-history.jsonl"
-BEGIN, END = "<!-- make bench writes from here -->", "<!-- to here -->"
+SCALING = ROOT / "docs" / "scaling.md"
+BEGIN, CAPACITY, END = "<!-- make bench writes from here -->", "<!-- capacity from here -->", "<!-- to here -->"
+# Seats a second of the capacity table, and what is bought beyond the bare time, so that a busy minute does not queue.
+RATES, RESERVE = (1_000, 10_000, 100_000), 1.5
 RATIOS = {
     "function": "the product's statement in pgbench / the limit",
     "distinct": "reservations / the limit",
@@ -127,12 +130,28 @@ def plot(found: dict[str, Any]) -> str:
     return "\n".join([*parts, "</svg>", ""])
 
 
-def write(found: dict[str, Any]) -> None:
-    """The page's table, the plot, and one more line of history."""
-    before, _begin, rest = PAGE.read_text().partition(BEGIN)
+def capacity(cpu: dict[str, float]) -> str:
+    """Cores of each part for some rates, from milliseconds of processor time a reservation."""
+    lines = ["| seats a second | " + " | ".join(f"{part} ({ms:.2f} ms a seat)" for part, ms in cpu.items()) + " |"]
+    lines.append("| --- " * (len(cpu) + 1) + "|")
+    for rate in RATES:
+        cores = [f"{rate * ms / 1000 * RESERVE:,.1f} cores" for ms in cpu.values()]
+        lines.append(f"| {rate:,} | " + " | ".join(cores) + " |")
+    return "\n".join([*lines, ""])
+
+
+def replace(page: Path, begin: str, text: str) -> None:
+    """Puts a text between its marks."""
+    before, _begin, rest = page.read_text().partition(begin)
     _old, _end, after = rest.partition(END)
+    page.write_text(f"{before}{begin}\n\n{text}\n{END}{after}")
+
+
+def write(found: dict[str, Any]) -> None:
+    """The page's table, the plot, the capacity table, and one more line of history."""
     picture = f"![Each round a dot, the median a line, the aim dashed]({PLOT.name})"
-    PAGE.write_text(f"{before}{BEGIN}\n\n{picture}\n\n{table(found)}\n{END}{after}")
+    replace(PAGE, BEGIN, f"{picture}\n\n{table(found)}")
+    replace(SCALING, CAPACITY, capacity({part: median(values) for part, values in found["cpu"].items()}))
     PLOT.write_text(plot(found))
     medians = {name: round(median(values), 4) for name, values in found["ratios"].items() if values}
     line = {**found["about"], "ratios": medians, "cpu": {k: round(median(v), 3) for k, v in found["cpu"].items() if v}}

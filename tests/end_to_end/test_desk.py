@@ -9,6 +9,7 @@ import amqp
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from middleware_worker.contract.rut import format_rut
 from tests.axe import violations
 from tests.browser import SIZES
 from tests.world import CARRIED_WITHIN, STAFF_PASSWORD, STAFF_RUT, World, until
@@ -147,6 +148,64 @@ def test_the_picture_of_queues_and_workers_says_that_all_is_well(world: World, p
     page.goto(world.stack.url("billing", "/admin/carriage/"))
     expect(page.locator("[data-verdict=good]")).to_be_visible()
     expect(page.locator(".stop")).to_have_count(15)
+    is_well_made(page)
+
+
+CANCEL = """
+from reservations_site.events.models import Event
+from reservations_site.events.services import cancel_event
+cancel_event(event=Event.objects.get(pk={event}), reason="Lluvia", by="prueba")
+"""
+
+
+def test_a_whole_event_is_refunded_paused_and_resumed_and_its_progress_is_watched(world: World, page: Page) -> None:
+    event, seats = world.make_event(seats=4, price=10_000)
+    codes = [world.paid(seat, email=MAIL)["code"] for seat in seats[:3]]
+    unpaid = world.held(seats[3])["code"]
+    world.arrived(unpaid)
+    name = world.order(unpaid)["event"]
+    page.goto(world.stack.url("billing", "/admin/event-refunds/"))
+    value = page.locator("#id_event option", has_text=name).get_attribute("value")
+    page.locator("#id_event").select_option(value)
+    page.locator("#id_event").press("Enter")
+    page.locator("form.filters button").click()
+    expect(page.locator(".figure-strong")).to_contain_text("$30.000")
+    expect(page.get_by_text("en venta", exact=True)).to_be_visible()
+    is_well_made(page)
+    page.locator("[name=reason]").fill("Lluvia")
+    page.locator("[name=sure]").check()
+    page.locator(".button-danger").click()
+    # Nothing is paid back while it can still be bought.
+    expect(page.locator("[data-state=closing] progress")).to_be_visible()
+    page.locator("[value=pause]").click()
+    expect(page.locator("[data-state=paused]")).to_be_visible()
+    is_well_made(page)
+    world.stack.manage("reservations", "shell", "-v0", "-c", CANCEL.format(event=event))
+    assert {world.order(code)["status"] for code in codes} == {"paid"}
+    page.locator("[value=resume]").click()
+    expect(page.locator("[data-state=done]")).to_be_visible()
+    expect(page.locator("progress")).to_have_attribute("value", "100")
+    expect(page.locator(".figure-strong")).to_contain_text("$30.000")
+    is_well_made(page)
+    for code in codes:
+        world.order_is(code, "refunded")
+    world.order_is(unpaid, "expired")
+    world.at_rest()
+
+
+def test_somebody_without_an_account_who_shows_an_identity_card_is_linked_by_hand(world: World, page: Page) -> None:
+    _event, (seat,) = world.make_event(seats=1)
+    rut = world.new_rut()
+    code = world.paid(seat, rut=rut)["code"]
+    search(world, page, format_rut(rut))
+    if "/change/" not in page.url:
+        page.locator("#content a[href*='/accounts/person/'][href*='/change/']").first.click()
+    expect(page.get_by_text("sin registrar").first).to_be_visible()
+    expect(page.locator("table.sums")).to_contain_text(code)
+    page.get_by_role("link", name="Mostró su cédula").click()
+    is_well_made(page)
+    page.get_by_role("button", name="Verificar la identidad").click()
+    expect(page.get_by_text(re.compile("verificada")).first).to_be_visible()
     is_well_made(page)
 
 
