@@ -8,7 +8,19 @@ import pytest
 from deploy.local.environments import Ports, Secrets
 from deploy.local.servers import Servers
 from deploy.local.stack import Stack
+from tests.browser import SIZES
 from tests.world import MAKE_STAFF, World
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--every-size", action="store_true", help="each story in the browser on a phone and on a desk")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A story is told on a phone, unless it says where itself; with --every-size on a desk too."""
+    says = {mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")} | vars(metafunc.module).keys()
+    if metafunc.config.option.every_size and "page" in metafunc.fixturenames and "page" not in says:
+        metafunc.parametrize("page", list(SIZES), indirect=True)
 
 
 @pytest.fixture(scope="session")
