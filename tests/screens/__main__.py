@@ -16,11 +16,12 @@ from tests.browser import ARGUMENTS, CHROMIUM, SIZES
 from tests.screens.box_office import box_office
 from tests.screens.desk import desk
 from tests.screens.portal import buyer
+from tests.screens.room import room
 from tests.screens.studio import Studio
 from tests.screens.webpay import webpay
 
 Walk = Callable[[Studio], None]
-WALKS: dict[str, Walk] = {"buyer": buyer, "box_office": box_office, "desk": desk}
+WALKS: dict[str, Walk] = {"buyer": buyer, "box_office": box_office, "desk": desk, "room": room}
 failed: list[str] = []
 QUICK = {"BILLING_GATEWAY_TIMEOUT_SECONDS": "2", "RESERVATIONS_THROTTLE": "1000000/min"}
 
