@@ -56,6 +56,8 @@ def main() -> int:
 def run(cluster: Cluster, name: str, seed: int) -> Result:
     print(f"\n{name}: {DRILLS[name].sentence}", flush=True)
     result = Scene(cluster, DRILLS[name], seed=seed, say=lambda line: print(line, flush=True)).run()
+    # Here, not in the scene: what the self-test saw of a broken stack is no result.
+    result.write()
     for kind in ("lost", "doubled", "broken"):
         for sentence in getattr(result.verdict, kind)[:5]:
             print(f"    {kind}: {sentence}")

@@ -184,7 +184,6 @@ class Scene:
             failure=failure,
             notes=self.notes,
         )
-        result.write()
         return result
 
 
