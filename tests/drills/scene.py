@@ -166,7 +166,7 @@ class Scene:
             failure = failure or f"{type(error).__name__}: {error}"
         self.notes["load_average"] = round(os.getloadavg()[1], 1)
         self.load.write(FOLDER / f"{self.drill.name}.answers.jsonl")
-        result = Result(
+        return Result(
             name=self.drill.name,
             sentence=self.drill.sentence,
             at=time.strftime("%Y-%m-%d %H:%M"),
@@ -184,7 +184,6 @@ class Scene:
             failure=failure,
             notes=self.notes,
         )
-        return result
 
 
 def on_their_way(databases: Databases) -> list[str]:
