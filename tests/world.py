@@ -88,6 +88,8 @@ class Site:
     def __init__(self, url: str, auth: ServiceAuth | None = None) -> None:
         self.url = url
         self.session = requests.Session()
+        # A connection that was kept may close just as the next request is sent on it: that is no fault of the system.
+        self.session.headers["Connection"] = "close"
         self.session.auth = auth
 
     def call(self, method: str, path: str, body: Any = None, *, timeout: float = 30, **headers: str) -> Answer:
@@ -103,6 +105,7 @@ class Staff:
     def __init__(self, url: str, rut: str, password: str) -> None:
         self.url = url
         self.session = requests.Session()
+        self.session.headers["Connection"] = "close"
         page = self.session.get(f"{url}/admin/login/", timeout=30)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)[1]
         form = {"username": rut, "password": password, "csrfmiddlewaretoken": token, "next": "/admin/"}

@@ -159,9 +159,15 @@ def report(refund: EventRefund) -> Report:
     )
 
 
-def is_paused(event_id: int) -> bool:
-    """Whether staff hold back the refunds of this event just now."""
-    return EventRefund.objects.filter(event_id=event_id, status=EventRefund.Status.PAUSED).exists()
+def holds_back(event_id: int, order: str) -> bool:
+    """Whether what reservations asks for has to wait: the event's refund is paused, or does not count this order yet.
+
+    Else an order that was ended in between would be missing in its report.
+    """
+    live = EventRefund.objects.filter(event_id=event_id, status__in=EventRefund.LIVE).first()
+    if live is None:
+        return False
+    return live.status == EventRefund.Status.PAUSED or not live.orders.filter(order__code=order).exists()
 
 
 def _reachable() -> Q:

@@ -79,14 +79,15 @@ def _compared(arrival: Arrival, stored: Stored, item: dict[str, Any]) -> Answer:
 def _expire(message: TicketExpire) -> Answer:
     item = {"id": str(message.id)}
     # What nobody has paid runs out all the same.
-    held_back = message.refund_paid and event_refunds.is_paused(message.event_id)
+    held_back = message.refund_paid and event_refunds.holds_back(message.event_id, message.order)
     try:
         tickets = services.expire_or_bury(Arrival(message), reason=message.reason, by=message.by or "reservations",
                                           refund_paid=message.refund_paid and not held_back)  # fmt: skip
     except services.PaymentInFlight as error:
         return Answer(id=item["id"], result="wait", code="payment_open", error=str(error))
     if held_back and any(ticket.status == Ticket.Status.PAID for ticket in tickets):
-        return Answer(id=item["id"], result="wait", code="refund_paused", error="staff paused the event's refund")
+        why = "the event's refund is paused, or has not come to this order"
+        return Answer(id=item["id"], result="wait", code="refund_paused", error=why)
     return _done(item, tickets)
 
 
