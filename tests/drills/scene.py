@@ -92,10 +92,10 @@ class Scene:
         self._began = time.time()
 
     def breaks(self, what: str, action: Callable[[], Any]) -> None:
-        """A fault."""
+        """A fault. An action that says when it began is believed: a command in a container takes seconds to start."""
         self._step(what)
-        self.events.append(time.time())
-        action()
+        moment, found = time.time(), action()
+        self.events.append(found if isinstance(found, float) else moment)
 
     def heals(self, what: str, action: Callable[[], Any]) -> None:
         """What an operator or the machine does to bring the part back."""
