@@ -60,6 +60,15 @@ def until(what: str, asked: Callable[[], Any], *, within: float, every: float = 
     raise NotInTime(f"not within {within:.0f} s: {what}" + (f" ({error!r})" if error else ""))
 
 
+SWITCH_OVER = """
+import base64, json, os, sys, urllib.request
+user, password = os.environ["PATRONI_RESTAPI_USERNAME"], os.environ["PATRONI_RESTAPI_PASSWORD"]
+body = json.dumps(dict(zip(("leader", "candidate"), sys.argv[1:]))).encode()
+headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:8008/switchover", body, headers), timeout=100)
+"""
+
+
 class ClusterDatabases(Databases):
     """Both databases through the proxies' ports, and the gateway's ledger where it is."""
 
@@ -259,9 +268,8 @@ class Cluster:
         docker.join(docker.container(service), self._cut.pop(service))
 
     def switch_over(self, node: str, to: str) -> None:
-        """As for planned work on a node."""
-        arguments = ["patronictl", "-c", "/etc/patroni/patroni.yml", "switchover", "--force"]
-        docker.execute(node, *arguments, "--leader", node, "--candidate", to)
+        """As for planned work on a node, by the call that `patronictl switchover` makes: its own start takes seconds."""
+        docker.execute(node, "/opt/patroni/bin/python", "-c", SWITCH_OVER, node, to, within=120)
 
     def forget(self, *services: str) -> None:
         """Their containers and volumes are gone, for good; new, empty ones start."""
