@@ -61,10 +61,11 @@ def until(what: str, asked: Callable[[], Any], *, within: float, every: float = 
 
 
 SWITCH_OVER = """
-import base64, json, os, sys, urllib.request
+import base64, json, os, sys, time, urllib.request
 user, password = os.environ["PATRONI_RESTAPI_USERNAME"], os.environ["PATRONI_RESTAPI_PASSWORD"]
 body = json.dumps(dict(zip(("leader", "candidate"), sys.argv[1:]))).encode()
 headers = {"Authorization": "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()}
+print(time.time())
 urllib.request.urlopen(urllib.request.Request("http://127.0.0.1:8008/switchover", body, headers), timeout=100)
 """
 
@@ -267,9 +268,10 @@ class Cluster:
     def join(self, service: str) -> None:
         docker.join(docker.container(service), self._cut.pop(service))
 
-    def switch_over(self, node: str, to: str) -> None:
-        """As for planned work on a node, by the call that `patronictl switchover` makes: its own start takes seconds."""
-        docker.execute(node, "/opt/patroni/bin/python", "-c", SWITCH_OVER, node, to, within=120)
+    def switch_over(self, node: str, to: str) -> float:
+        """As for planned work on a node, by the call that `patronictl switchover` makes; when Patroni was told."""
+        said = docker.execute(node, "/opt/patroni/bin/python", "-c", SWITCH_OVER, node, to, within=120)
+        return float(said.strip())
 
     def forget(self, *services: str) -> None:
         """Their containers and volumes are gone, for good; new, empty ones start."""
