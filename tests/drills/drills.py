@@ -122,8 +122,8 @@ def primary_cut_off(scene: Scene) -> None:
 def planned_switchover(scene: Scene) -> None:
     """When the primary's role is moved on purpose, then reservations go on within 5 s.
 
-    A buyer's reservation waits for some seconds inside the site. Staff: nothing. Counted from the moment at which Patroni is
-    told: until then everything sells.
+    A buyer's reservation waits for some seconds inside the site. Staff: nothing. Counted from the moment at which
+    Patroni is told: until then everything sells.
     """
     node, to = scene.cluster.primary(), scene.cluster.standby()
     scene.breaks(f"{node} hands over to {to}", lambda: scene.cluster.switch_over(node, to))
