@@ -8,7 +8,7 @@ import re
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -245,18 +245,9 @@ class World:
         with self.channel(OWN_VHOST) as found:
             return found.queue_purge(queue)
 
-    @contextmanager
-    def without(self, *programs: str) -> Iterator[None]:
+    def without(self, *programs: str) -> AbstractContextManager[None]:
         """The programs are stopped meanwhile."""
-        for name in programs:
-            self.stack.supervisor.stop(name)
-        try:
-            yield
-        finally:
-            for name in programs:
-                self.stack.supervisor.start(name)
-            for name in programs:
-                self.stack.supervisor.wait_ready(name, timeout=60)
+        return self.stack.without(*programs)
 
     def kill(self, program: str) -> int:
         """kill -9 of a real process; the supervisor starts it again. Its old pid."""

@@ -137,6 +137,19 @@ class Stack:
         """Ends every program; the data stays."""
         self.supervisor.stop_all()
 
+    @contextlib.contextmanager
+    def without(self, *programs: str) -> Iterator[None]:
+        """The programs are stopped meanwhile."""
+        for name in programs:
+            self.supervisor.stop(name)
+        try:
+            yield
+        finally:
+            for name in programs:
+                self.supervisor.start(name)
+            for name in programs:
+                self.supervisor.wait_ready(name, timeout=60)
+
     def __enter__(self) -> Self:
         try:
             return self.start()

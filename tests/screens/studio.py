@@ -3,8 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -65,18 +64,9 @@ class Studio:
     def order_is(self, state: str) -> None:
         self.page.locator(f"[data-order-status={state}]").first.wait_for(timeout=90_000)
 
-    @contextmanager
-    def without(self, *programs: str) -> Iterator[None]:
+    def without(self, *programs: str) -> AbstractContextManager[None]:
         """The programs are stopped meanwhile."""
-        for name in programs:
-            self.stack.supervisor.stop(name)
-        try:
-            yield
-        finally:
-            for name in programs:
-                self.stack.supervisor.start(name)
-            for name in programs:
-                self.stack.supervisor.wait_ready(name, timeout=60)
+        return self.stack.without(*programs)
 
     def send_dead_letter(self, body: bytes, *, code: str, reason: str) -> None:
         """As the ingress stores what an outside seller sent and nobody could read."""
