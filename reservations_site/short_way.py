@@ -16,7 +16,7 @@ from django.utils import translation
 from rest_framework.exceptions import AuthenticationFailed, Throttled
 from rest_framework.response import Response
 
-from middleware_worker.contract.drf import server_error, service_caller, unavailable
+from middleware_worker.contract.drf import ApiError, server_error, service_caller, unavailable
 from middleware_worker.contract.rut import MAX_RUT
 from middleware_worker.outbox.closing import is_closed
 from reservations_site.reservations import api
@@ -125,6 +125,8 @@ def answer(request: HttpRequest, call: Call, asked: Mapping[str, Any], caller: s
         challenge(request, rut=asked[call.buyer], caller=caller)
         found = call.run(asked, caller=caller, **api.how_of(request))
         return _json(found, call.status)
+    except ApiError as error:
+        return _json(error.body(), error.status_code, error.headers())
     except Exception as error:
         refused = exception_handler(error, {"request": SimpleNamespace(_request=request)})
         if isinstance(refused, Response):

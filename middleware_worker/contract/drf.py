@@ -87,6 +87,13 @@ class ApiError(exceptions.APIException):
         super().__init__(detail=error, code=code)
         self.status_code, self.code, self.error, self.fields = status, code, error, fields
 
+    def body(self) -> dict[str, Any]:
+        return error_body(self.code, str(self.error), **self.fields)
+
+    def headers(self) -> dict[str, str]:
+        wait = self.fields.get("retry_after")
+        return {"Retry-After": str(wait)} if wait else {}
+
 
 def error_body(code: str, error: str, **fields: Any) -> dict[str, Any]:
     return {"error": error, "code": code, **fields}
@@ -118,10 +125,7 @@ SENTENCES = {
 def exception_handler(error: Exception, context: dict[str, Any]) -> Response | JsonResponse | None:
     """DRF's EXCEPTION_HANDLER: every error in the contract's shape; lost databases as 503."""
     if isinstance(error, ApiError):
-        wait = error.fields.get("retry_after")
-        headers = {"Retry-After": str(wait)} if wait else {}
-        body = error_body(error.code, str(error.error), **error.fields)
-        return Response(body, status=error.status_code, headers=headers)
+        return Response(error.body(), status=error.status_code, headers=error.headers())
     if isinstance(error, OperationalError | InterfaceError):
         log.error("database cannot be reached: %s", error)
         return unavailable()

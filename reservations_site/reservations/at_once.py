@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, cast
 
 from django.conf import settings
 from django.db import OperationalError, connection, transaction
@@ -41,6 +41,14 @@ PATIENCE_SECONDS = 2.0
 SHORTEST_PAUSE, LONGEST_PAUSE = 0.001, 0.05
 
 
+class New(NamedTuple):
+    """What is written when the seats are free; a ticket for each."""
+
+    code: str
+    created_at: datetime
+    tickets: Sequence[str]
+
+
 def can(wanted: Sequence[int]) -> bool:
     """Whether this database has the function, and could have seats of these ids."""
     return connection.vendor == "postgresql" and bool(wanted) and all(0 < seat <= LARGEST_ID for seat in wanted)
@@ -52,27 +60,17 @@ def take(wanted: Sequence[int], claim: Claim, *, hold: timedelta | None = None) 
     Nobody waits in the database for a seat that another transaction has in its hands: that one may yet roll back,
     so the answer is not known, and this call lets go of everything and looks again in a moment.
     """
-    reservation = Reservation(
-        code=new_code(),
-        rut=claim.rut,
-        name=claim.name,
-        email=claim.email,
-        caller=claim.caller,
-        idempotency_key=claim.key,
-        request_digest=claim.digest,
-        created_at=timezone.now(),
-    )
-    tickets = [f"TF-{uuid.uuid4().hex}" for _seat in wanted]
+    new = New(new_code(), timezone.now(), [f"TF-{uuid.uuid4().hex}" for _seat in wanted])
     ends, pause = time.monotonic() + PATIENCE_SECONDS, SHORTEST_PAUSE
     while True:
         try:
-            answer = _ask(wanted, tickets, reservation, claim, hold)
+            answer = _ask(wanted, new, claim, hold)
         except OperationalError as error:
             if not _is_in_other_hands(error) or time.monotonic() >= ends:
                 raise
         else:
             if answer["answer"] == "reserved":
-                return _booking(answer, wanted, tickets, reservation)
+                return _booking(answer, wanted, new, claim)
             return _repeat(claim) if answer["answer"] == "repeat" else _refuse(answer, wanted)
         _pause(random.uniform(pause / 2, pause))  # noqa: S311 (jitter, no secret)
         pause = min(2 * pause, LONGEST_PAUSE)
@@ -83,25 +81,23 @@ def _pause(seconds: float) -> None:
 
 
 @retrying_statement
-def _ask(
-    wanted: Sequence[int], tickets: Sequence[str], reservation: Reservation, claim: Claim, hold: timedelta | None
-) -> dict[str, Any]:
+def _ask(wanted: Sequence[int], new: New, claim: Claim, hold: timedelta | None) -> dict[str, Any]:
     import psycopg  # The embedded demo has no PostgreSQL, and does not install it.
 
     used = cast("DatabaseWrapper", connection)
     parameters = (
         f"{{{','.join(map(str, wanted))}}}",
-        f"{{{','.join(tickets)}}}",
-        reservation.rut,
-        reservation.name,
-        reservation.email,
+        f"{{{','.join(new.tickets)}}}",
+        claim.rut,
+        claim.name,
+        claim.email,
         claim.by[:120],
-        reservation.caller,
-        reservation.idempotency_key,
-        reservation.request_digest,
-        reservation.code,
+        claim.caller,
+        claim.key,
+        claim.digest,
+        new.code,
         uuid.uuid4(),
-        reservation.created_at,
+        new.created_at,
         hold,
         settings.HOLD_LIMIT,
         settings.RUT_LIMIT,
@@ -139,7 +135,7 @@ def _refuse(answer: dict[str, Any], wanted: Sequence[int]) -> NoReturn:
             raise refusals.several_events()
         case "taken":
             found = zip(answer["ids"], answer["labels"], answer["statuses"], strict=True)
-            seats = [Seat(id=seat, label=label, status=status) for seat, label, status in found]
+            seats = [Seat.from_db("default", ["id", "label", "status"], values) for values in found]
             raise refusals.seats_taken([seat for seat in seats if seat.status != Seat.Status.AVAILABLE])
         case "closed":
             raise refusals.sales_closed(answer["event"])
@@ -154,21 +150,30 @@ def _refuse(answer: dict[str, Any], wanted: Sequence[int]) -> NoReturn:
     raise AssertionError(answer)
 
 
-def _booking(
-    answer: dict[str, Any], wanted: Sequence[int], tickets: Sequence[str], reservation: Reservation
-) -> Booking:
+def _booking(answer: dict[str, Any], wanted: Sequence[int], new: New, claim: Claim) -> Booking:
     """What was written, as the plain way returns it; what the function did not tell is read when it is looked at."""
     venue = Venue.from_db("default", ["id", "name"], [answer["venue"], answer["venue_name"]])
     starts_at = datetime.fromisoformat(answer["starts_at"])
     names = ["id", "venue_id", "name", "starts_at"]
     event = Event.from_db("default", names, [answer["event"], venue.id, answer["name"], starts_at])
     event.venue = venue
-    reservation.id, reservation.event = answer["reservation"], event
-    reservation.expires_at = datetime.fromisoformat(answer["expires_at"])
+    reservation = Reservation(
+        id=answer["reservation"],
+        code=new.code,
+        event=event,
+        rut=claim.rut,
+        name=claim.name,
+        email=claim.email,
+        caller=claim.caller,
+        idempotency_key=claim.key,
+        request_digest=claim.digest,
+        created_at=new.created_at,
+        expires_at=datetime.fromisoformat(answer["expires_at"]),
+    )
     reservation._state.adding, reservation._state.db = False, "default"
     lines = []
     columns = ("lines", "labels", "rows", "numbers", "section_ids", "sections", "prices")
-    rows = zip(wanted, tickets, *(answer[name] for name in columns), strict=True)
+    rows = zip(wanted, new.tickets, *(answer[name] for name in columns), strict=True)
     for seat_id, ticket, line_id, label, row, number, section, name, price in rows:
         values = [seat_id, event.id, label, row, number, Seat.Status.RESERVED]
         seat = Seat.from_db("default", ["id", "event_id", "label", "row", "number", "status"], values)

@@ -15,8 +15,9 @@ ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 def new_code() -> str:
     """A booking code such as TF-7K2M-9Q4D-XR3B: 60 random bits. Who knows it has proven the claim."""
-    groups = ("".join(secrets.choice(ALPHABET) for _i in range(4)) for _g in range(3))
-    return "TF-" + "-".join(groups)
+    bits = secrets.randbits(60)
+    code = "".join([ALPHABET[bits >> shift & 31] for shift in range(0, 60, 5)])
+    return f"TF-{code[:4]}-{code[4:8]}-{code[8:]}"
 
 
 class Reservation(models.Model):
