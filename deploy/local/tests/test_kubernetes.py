@@ -57,6 +57,10 @@ def found(kind: str, name: str) -> dict[str, Any]:
     return next(one for one in EVERYTHING if (one["kind"], one["metadata"]["name"]) == (kind, name))
 
 
+def name_of(one: dict[str, Any]) -> str:
+    return one["metadata"]["name"]
+
+
 def pods() -> Iterator[tuple[str, dict[str, Any]]]:
     for one in reversed(EVERYTHING):
         spec = one.get("spec", {})
@@ -374,7 +378,7 @@ def test_budgets_scalers_and_policies_name_what_there_is() -> None:
         assert found("Deployment", name)["spec"]["replicas"]
 
 
-@pytest.mark.parametrize("one", [one for one in build("base") if one["kind"] == "ScaledObject"], ids=str)
+@pytest.mark.parametrize("one", [one for one in build("base") if one["kind"] == "ScaledObject"], ids=name_of)
 def test_what_scales_is_a_metric_that_the_sites_show(one: dict[str, Any]) -> None:
     for trigger in one["spec"]["triggers"]:
         assert "ticketflow_" in trigger["metadata"]["query"]
