@@ -18,10 +18,18 @@ DEFAULTS = {
 }
 
 
-def command(place: Path, *, port: int, behind: int, settings: Mapping[str, str] | None = None) -> Sequence[str]:
+def command(
+    place: Path,
+    *,
+    port: int,
+    behind: int,
+    portal: tuple[int, int] | None = None,
+    settings: Mapping[str, str] | None = None,
+) -> Sequence[str]:
     """What to run so that nginx listens on `port` for reservations, its replicas being 127.0.0.11 and .12 on `behind`.
 
-    Its files lie in `place`, which it must be alone in. `settings` as in docker-compose.yml.
+    With `portal`, the same two ports for the portal, whose replicas are 127.0.0.31 and .32. Its files lie in `place`,
+    which it must be alone in. `settings` as in docker-compose.yml.
     """
     (place / "conf.d").mkdir(parents=True)
     # First, since the other folders may lie below it.
@@ -30,7 +38,11 @@ def command(place: Path, *, port: int, behind: int, settings: Mapping[str, str] 
     values |= {"${WEB_NETWORK}": "127.0.0", "/opt/ticketflow/nginx": str(SOURCE)}
     values |= {"/etc/nginx/conf.d": f"{place}/conf.d", "/dev/stdout": f"{place}/access.log"}
     values |= {"/dev/stderr": f"{place}/error.log", "listen 8083": f"listen 127.0.0.1:{port}", ":8083": f":{behind}"}
-    for name in ("nginx.conf", "templates/00-proxy.conf.template", "templates/reservations.conf.template"):
+    sites = ["reservations"]
+    if portal:
+        sites.append("portal")
+        values |= {"listen 5003": f"listen 127.0.0.1:{portal[0]}", ":5003": f":{portal[1]}"}
+    for name in ("nginx.conf", *(f"templates/{part}.conf.template" for part in ("00-proxy", *sites))):
         text = (SOURCE / name).read_text()
         for old, new in values.items():
             text = text.replace(old, new)

@@ -97,15 +97,19 @@ class Site:
         visitor: Visitor,
         body: Mapping[str, Any] | None = None,
         headers: Mapping[str, str] | None = None,
+        signed: bool = True,
         read_seconds: float = READ_SECONDS,
     ) -> requests.Response:
-        """The answer when it is a 2xx or 304. Raises Refused, SignedOut or Unavailable."""
+        """The answer when it is a 2xx or 304. Raises Refused, SignedOut or Unavailable.
+
+        `signed=False` for what is the same for everybody: nginx then answers what it has kept for a second.
+        """
         if method == "GET" and time.monotonic() < self._paused_until:
             raise Unavailable(self.name, "hangs, not asked again yet")
         sent = {"Accept": "application/json", "Accept-Language": visitor.language, **(headers or {})}
         if visitor.address:
             sent["X-Forwarded-For"] = visitor.address
-        auth = self._as_portal
+        auth = self._as_portal if signed else None
         as_person = bool(visitor.token) and self._knows_people
         if as_person:
             sent["Authorization"], auth = f"Bearer {visitor.token}", self._beside_person

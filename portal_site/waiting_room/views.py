@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import Http404
 from django.shortcuts import redirect, render
@@ -18,9 +19,7 @@ from portal_site.clients.reservations import Room, reservations
 from portal_site.waiting_room import line, rooms
 from portal_site.waiting_room.line import Standing
 
-# At the opening so many browsers a second come to ask for their number.
-NUMBERS_A_SECOND = 400
-LONGEST_SPREAD = 60
+LONGEST_SPREAD = 120
 # Without JavaScript a page reloads itself, whole: less often.
 PLAIN_FACTOR = 2
 
@@ -85,7 +84,7 @@ def described(room: Room, told: Standing | None, *, free: int) -> dict[str, Any]
     """What the page shows: its phase, the place, an estimate, and when to look again."""
     ahead = told.number - room.door if told is not None and told.number is not None else 0
     phase = phase_of(room, told)
-    spread = min(LONGEST_SPREAD, 2 + room.waiting // NUMBERS_A_SECOND)
+    spread = spread_of(room)
     refresh: float = room.poll_after(ahead) * PLAIN_FACTOR
     if phase == "numbering":
         refresh = 2
@@ -104,6 +103,11 @@ def described(room: Room, told: Standing | None, *, free: int) -> dict[str, Any]
         "spread": spread,
         "refresh": round(refresh) if phase not in ("door", "out", "over") else None,
     }
+
+
+def spread_of(room: Room) -> int:
+    """Over how many seconds those who wait come for their numbers, so that they do not come all at once."""
+    return min(LONGEST_SPREAD, 2 + room.waiting // settings.NUMBERS_A_SECOND)
 
 
 def phase_of(room: Room, told: Standing | None) -> str:
@@ -141,6 +145,7 @@ def room_state(request: HttpRequest, event_id: int) -> HttpResponse:
         return JsonResponse({"error": _("Servicio no disponible por el momento"), "code": "unavailable"}, status=503)
     if room is None:
         return JsonResponse({"state": "none"})
-    response = JsonResponse(room.model_dump(mode="json"))
+    # The spread of now: when the page was made, far fewer may have been waiting.
+    response = JsonResponse(room.model_dump(mode="json") | {"spread": spread_of(room)})
     response["Cache-Control"] = "public, max-age=1"
     return response

@@ -23,6 +23,7 @@ from deploy.local.servers import MariaServer, PostgresServer, RabbitServer, Serv
 from deploy.local.stack import Stack
 
 REPLICAS = {"reservations-1": "127.0.0.11", "reservations-2": "127.0.0.12"}
+PORTALS = {"portal-1": "127.0.0.31", "portal-2": "127.0.0.32"}
 CARRIERS = {"billing", "reservations-relay", "worker"}
 # One address makes all the load, and each buyer is another one: nobody may be throttled.
 FREE_RUN = {
@@ -59,7 +60,8 @@ class System:
         folder: Path,
         *,
         workers: int,
-        carrying: bool,
+        carrying: bool = False,
+        portal: bool = False,
         extra: Mapping[str, str] | None = None,
         in_front: Mapping[str, str] | None = None,
     ) -> None:
@@ -69,7 +71,7 @@ class System:
         self.others: list[Server] = (
             [MariaServer(folder / "servers"), RabbitServer(folder / "servers")] if carrying else []
         )
-        self.workers, self.extra = workers, extra or {}
+        self.workers, self.extra, self.portal = workers, extra or {}, portal
         self.has_nginx = shutil.which("nginx", path=f"/usr/sbin:{os.environ.get('PATH', '')}") is not None
 
     def __enter__(self) -> Self:
@@ -100,7 +102,8 @@ class System:
         if self.others:
             maria, rabbit = self.others
             urls = {"billing": maria.database("billing"), "broker": rabbit.url()}  # type: ignore[attr-defined]
-        backends = Backends(reservations=self.postgres.database("reservations"), portal="sqlite://", **urls)
+        urls["portal"] = self.postgres.database("portal") if self.portal else "sqlite://"
+        backends = Backends(reservations=self.postgres.database("reservations"), **urls)
         names = {"gateway", "reservations", "billing", "portal", "reservations-relay", "billing-relay"}
         names |= {"reservations-jobs", "billing-jobs", "portal-jobs", "worker", "ingress", "middleware", "flower"}
         self.stack = Stack(
@@ -109,42 +112,46 @@ class System:
             ports=Ports.free(),
             data="none",
             without=sorted(names - (CARRIERS if self.others else set())),
-            extra={"reservations": {**FREE_RUN, **self.extra}},
+            extra={"reservations": {**FREE_RUN, **self.extra}, "portal": FREE_RUN},
             say=lambda _line: None,
         )
         self.stack.open()
-        for site in ("reservations", "billing") if self.others else ("reservations",):
+        for site in ("reservations", *["billing"] * bool(self.others), *["portal"] * self.portal):
             self.stack.manage(site, "migrate", "--noinput")
         behind = free_port() if self.has_nginx else self.stack.ports.reservations
         for name, address in REPLICAS.items() if self.has_nginx else [("reservations-1", "127.0.0.1")]:
             self.stack.supervisor.add(self._replica(name, address, behind))
+        portal = (self.stack.ports.portal, free_port()) if self.portal else None
+        for name, address in PORTALS.items() if portal else ():
+            self.stack.supervisor.add(self._replica(name, address, portal[1]))  # type: ignore[index]
         if self.has_nginx:
-            self.stack.supervisor.add(self._nginx(behind))
+            self.stack.supervisor.add(self._nginx(behind, portal))
         self.stack.supervisor.start_all()
         self.stack.supervisor.wait_all_ready(timeout=120)
 
     def _replica(self, name: str, address: str, port: int) -> Program:
         """As the image starts it: the same gunicorn, with the same settings."""
+        site = name.partition("-")[0]
         settings = ROOT / "deploy" / "images" / "gunicorn_settings.py"
         argv = [
             sys.executable,
             "-m",
             "gunicorn",
-            "reservations_site.wsgi",
+            f"{site}_site.wsgi",
             "-c",
             str(settings),
             "-b",
             f"{address}:{port}",
         ]
-        env = self.stack.environments.of("reservations")
+        env = self.stack.environments.of(site)
         env |= {"INSTANCE": name, "PORT": str(port), "WEB_WORKERS": str(self.workers), **self.extra}
         return Program(name=name, argv=argv, env=env, cwd=ROOT)
 
-    def _nginx(self, behind: int) -> Program:
+    def _nginx(self, behind: int, portal: tuple[int, int] | None) -> Program:
         """The configuration of the images, with other folders and ports."""
-        argv = nginx.command(
-            self.folder / "nginx", port=self.stack.ports.reservations, behind=behind, settings=NGINX | self.in_front
-        )
+        settings = NGINX | self.in_front
+        port = self.stack.ports.reservations
+        argv = nginx.command(self.folder / "nginx", port=port, behind=behind, portal=portal, settings=settings)
         env = {"PATH": os.environ.get("PATH", "")}
         return Program(name="nginx", argv=argv, env=env, ready=self.stack.url("reservations", "/health"))
 

@@ -72,7 +72,7 @@
         const found = await answer.json();
         if (found.state === "none" || found.state === "over") { goOn(3); return; }
         set("waiting", String(found.waiting));
-        if (phase === "before" && found.state !== "before") { say(dataset.sayOpened); goOn(Number(dataset.spread)); return; }
+        if (phase === "before" && found.state !== "before") { say(dataset.sayOpened); goOn(found.spread); return; }
         if (phase === "door" && found.state !== state) { goOn(3); return; }
         if (number) {
           if (number <= found.door) { say(dataset.sayTurn); goOn(1); return; }
