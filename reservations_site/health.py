@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from middleware_worker.contract.drf import RETRY_AFTER_SECONDS
+from reservations_site import clusters
 from reservations_site.rest import ApiView
 
 log = logging.getLogger(__name__)
@@ -53,7 +54,8 @@ class HealthView(ApiView):
 
     @extend_schema(responses={200: Healthy, 503: OpenApiResponse(Unhealthy, "The database cannot be written to.")})
     def get(self, request: Request) -> Response:
-        if error := database_trouble():
+        troubles = clusters.reached(database_trouble)[0]
+        if error := next(iter(troubles), "La base de datos no responde") if all(troubles) else "":
             body = {"status": "unhealthy", "instance": settings.INSTANCE, "error": error}
             headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
             return Response(body, status=HTTPStatus.SERVICE_UNAVAILABLE, headers=headers)

@@ -62,6 +62,7 @@ METRICS = ["middleware_worker.outbox.metrics.collect"]
 MIDDLEWARE = [
     "middleware_worker.contract.metrics.Measured",
     "reservations_site.abandoned.Abandoned",
+    "reservations_site.clusters.ByEvent",
     "reservations_site.short_way.ShortWay",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -95,6 +96,13 @@ TEMPLATES = [
 DATABASES = {"default": database(env.str("RESERVATIONS_DATABASE_URL"))}
 if replica_url := env.str("RESERVATIONS_REPLICA_URL", default=""):
     DATABASES["replica"] = database(replica_url, replica=True)
+# Further PostgreSQL clusters with events of their own, in their order; and which of all this process works on. A relay,
+# jobs, or a web process for staff works on one: its own URL above, its number here.
+CLUSTER = env.int("RESERVATIONS_CLUSTER", default=0)
+CLUSTER_ALIASES = []
+for cluster, url in enumerate(env.list("RESERVATIONS_CLUSTER_URLS", default=[]), 1):
+    DATABASES[f"cluster_{cluster}"] = database(url)
+    CLUSTER_ALIASES.append(f"cluster_{cluster}")
 DATABASE_ROUTERS = ["reservations_site.router.ReservationsRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -102,6 +110,7 @@ BROKER_URL = env.str("BROKER_URL", default="")
 BROKER_FOLDER = env.str("BROKER_FOLDER", default="")
 OUTBOX_QUEUE = "ticketflow.to_billing"
 OUTBOX_RECEIVE = "reservations_site.reservations.messages.receive"
+OUTBOX_EVERYWHERE = "reservations_site.clusters.everywhere"
 OUTBOX_APPLY = "reservations_site.reservations.states.apply_ticket_states"
 OUTBOX_KEEP_DAYS = env.int("OUTBOX_KEEP_DAYS", default=30)
 

@@ -1,6 +1,7 @@
 """The calls by which the worker carries: deliver messages, bring receipts, look after rejected rows."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -16,6 +17,7 @@ from middleware_worker.outbox import services
 from middleware_worker.outbox.models import OutboxMessage
 
 MAX_BATCH = 500
+T = TypeVar("T")
 
 
 def fields(request: Request) -> dict[str, Any]:
@@ -23,6 +25,14 @@ def fields(request: Request) -> dict[str, Any]:
     if not isinstance(request.data, dict):
         raise ApiError(400, "invalid", _("Datos inválidos"))
     return request.data
+
+
+def everywhere(call: Callable[[], T]) -> list[T]:
+    """What the call finds on each of the site's databases that have an outbox: one, or settings.OUTBOX_EVERYWHERE."""
+    if path := getattr(settings, "OUTBOX_EVERYWHERE", ""):
+        found: list[T] = import_string(path)(call)
+        return found
+    return [call()]
 
 
 class WorkerView(APIView):
@@ -51,17 +61,18 @@ class ReceiptsView(WorkerView):
             receipts = messages.answers.validate_python(fields(request).get("receipts"))
         except ValidationError as error:
             raise ApiError(400, "invalid", _("Datos inválidos")) from error
-        return Response({"settled": services.settle(receipts)})
+        return Response({"settled": sum(everywhere(lambda: services.settle(receipts)))})
 
 
 class RejectedView(WorkerView):
     """Rows that the other side refused: the dead letters of this outbox."""
 
     def get(self, request: Request) -> Response:
-        rows = OutboxMessage.objects.filter(state=OutboxMessage.State.REJECTED).order_by("created_at")[:200]
+        rejected = OutboxMessage.objects.filter(state=OutboxMessage.State.REJECTED).order_by("created_at")[:200]
         found = [
             {"id": str(row.id), "type": row.type, "about": row.aggregate, "reason": row.last_error,
              "received_at": row.created_at.isoformat(), "body": row.message()}
+            for rows in everywhere(lambda: list(rejected.all()))
             for row in rows
         ]  # fmt: skip
         return Response({"dead_letters": found})
@@ -69,13 +80,15 @@ class RejectedView(WorkerView):
 
 class ReplayView(WorkerView):
     def post(self, request: Request, id: str) -> Response:
-        if not services.replay(id=id, by=str(fields(request).get("by", request.user))):
+        by = str(fields(request).get("by", request.user))
+        if not any(everywhere(lambda: services.replay(id=id, by=by))):
             raise ApiError(404, "not_found", _("No encontrado"))
         return Response({"id": str(id), "result": "replayed"})
 
 
 class DiscardView(WorkerView):
     def post(self, request: Request, id: str) -> Response:
-        if not services.discard(id=id, by=str(fields(request).get("by", request.user))):
+        by = str(fields(request).get("by", request.user))
+        if not any(everywhere(lambda: services.discard(id=id, by=by))):
             raise ApiError(404, "not_found", _("No encontrado"))
         return Response({"id": str(id), "result": "discarded"})

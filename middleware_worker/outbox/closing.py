@@ -1,9 +1,10 @@
 """Closed to callers while the site heals after a promotion or a restore: 503 instead of answers from an old state."""
 
 import time
+from collections import defaultdict
 from collections.abc import Callable
 
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
 
 from middleware_worker.contract.drf import unavailable
@@ -21,16 +22,21 @@ class _Kept:
     until = 0.0
 
 
+# By the name of the connection, since a site may have several clusters.
+_kept: defaultdict[str, _Kept] = defaultdict(_Kept)
+
+
 def is_closed() -> bool:
     """Whether callers are kept out, at most KEPT_SECONDS old. A lost database changes nothing: the view finds out."""
-    if time.monotonic() >= _Kept.until:
+    kept = _kept[connection.alias]
+    if time.monotonic() >= kept.until:
         try:
-            _Kept.closed = Closure.objects.using("default").exists()
+            kept.closed = Closure.objects.using("default").exists()
         except (DatabaseError, InterfaceError):
             pass
         finally:
-            _Kept.until = time.monotonic() + KEPT_SECONDS
-    return _Kept.closed
+            kept.until = time.monotonic() + KEPT_SECONDS
+    return kept.closed
 
 
 @retrying
@@ -48,7 +54,7 @@ def open_again() -> None:
 
 def forget() -> None:
     """Looks anew at the next question."""
-    _Kept.until = 0.0
+    _kept.clear()
 
 
 class ClosedWhileHealing:

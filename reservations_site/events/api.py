@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from middleware_worker.contract.drf import ApiError
+from reservations_site import clusters
 from reservations_site.events import selectors
 from reservations_site.events.drawn import DrawnMap, accepts_gzip, maps
 from reservations_site.events.models import Event
@@ -107,7 +108,9 @@ class EventsView(ApiView):
 
     @extend_schema(operation_id="events_list", responses=EventList)
     def get(self, request: Request) -> HttpResponseBase:
-        return for_everybody(Response({"events": selectors.listed_events(), "instance": settings.INSTANCE}))
+        return for_everybody(
+            found = clusters.gathered(selectors.listed_events)
+        )
 
 
 class EventView(ApiView):

@@ -1,5 +1,6 @@
 """The calls by which billing heals and compares. No other program may use them, and billing no others."""
 
+from functools import partial
 from typing import Any
 
 from rest_framework import serializers
@@ -10,6 +11,7 @@ from rest_framework.views import APIView
 from middleware_worker.contract.drf import ServiceAuthentication, callers
 from middleware_worker.outbox.other_site import PAGE
 from middleware_worker.outbox.reopening import reopen
+from reservations_site.clusters import everywhere as each_cluster
 from reservations_site.healing import fence, selectors
 
 
@@ -36,6 +38,10 @@ class Codes(serializers.Serializer[Any]):
     codes = serializers.ListField(child=serializers.CharField(), max_length=PAGE)
 
 
+# Also on one that is closed while it heals: what is asked here heals it.
+everywhere = partial(each_cluster, healing=True)
+
+
 class BillingView(APIView):
     authentication_classes = [ServiceAuthentication]
     permission_classes = [callers("billing")]
@@ -53,7 +59,10 @@ class OrdersView(BillingView):
     """Reservations with what billing has told of them."""
 
     def get(self, request: Request) -> Response:
-        found = selectors.orders(**self.checked(Page, request.query_params))
+        page = self.checked(Page, request.query_params)
+        # Ids rise from one cluster to the next, so a page that one does not fill goes on with the next one's.
+        pages = everywhere(lambda: selectors.orders(**page))
+        found = [order for part in pages for order in part][: page["limit"]]
         return Response({"orders": [order.model_dump(mode="json") for order in found]})
 
 
@@ -61,7 +70,8 @@ class FenceView(BillingView):
     """Words of older generations do nothing any more."""
 
     def post(self, request: Request) -> Response:
-        return Response({"generation": fence.raise_to(self.checked(Generation, request.data)["generation"])})
+        wanted = self.checked(Generation, request.data)["generation"]
+        return Response({"generation": max(everywhere(lambda: fence.raise_to(wanted)))})
 
 
 class ReopenView(BillingView):
@@ -69,11 +79,15 @@ class ReopenView(BillingView):
 
     def post(self, request: Request) -> Response:
         which = self.checked(Which, request.data)
-        return Response({"reopened": reopen(since=which["since"], aggregates=which["orders"])})
+        reopened = everywhere(lambda: reopen(since=which["since"], aggregates=which["orders"]))
+        return Response({"reopened": sum(reopened)})
 
 
 class UnknownView(BillingView):
     """Which of these orders are not here."""
 
     def post(self, request: Request) -> Response:
-        return Response({"unknown": selectors.unknown(self.checked(Codes, request.data)["codes"])})
+        codes = self.checked(Codes, request.data)["codes"]
+        # Unknown is what none of them knows.
+        unknown = set(codes).intersection(*everywhere(lambda: selectors.unknown(codes)))
+        return Response({"unknown": [code for code in codes if code in unknown]})

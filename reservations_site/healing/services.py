@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from middleware_worker.contract.messages import SeatTicket, TicketState
 from middleware_worker.outbox import closing
 from middleware_worker.outbox.other_site import OtherSite
 from middleware_worker.outbox.transactions import retrying
+from reservations_site import clusters
 from reservations_site.events.models import Seat
 from reservations_site.healing import fence
 from reservations_site.reservations import audit, locks
@@ -41,6 +43,8 @@ def adopt(*, since: str = "", by: str, wait: Callable[[float], object] = time.sl
     found = Adopted()
     # In the order in which billing got them: a seat's earlier tickets end before the later one takes it.
     for order in other.orders(billed_orders, since=since):
+        if order.order.event_id // clusters.SPAN != settings.CLUSTER:
+            continue
         found.read += 1
         try:
             found.made_again += adopt_order(order, by=by)

@@ -175,7 +175,8 @@ class ReservationView(ApiView):
 
     @extend_schema(responses={200: ReservationAnswer, 404: Refusal})
     def get(self, request: Request, code: str) -> Response:
-        return Response(through_failover(lambda _again: selectors.describe(selectors.by_code(code))))
+        with selectors.cluster_of(code):
+            return Response(through_failover(lambda _again: selectors.describe(selectors.by_code(code))))
 
     @extend_schema(
         responses={
@@ -185,6 +186,7 @@ class ReservationView(ApiView):
         }
     )
     def delete(self, request: Request, code: str) -> Response:
-        found = through_failover(lambda _again: selectors.by_code(code)).reservation
-        booking = ask_to_end(reservation=found, reason="cancelled_by_buyer", by=f"rut:{found.rut}")
+        with selectors.cluster_of(code):
+            found = through_failover(lambda _again: selectors.by_code(code)).reservation
+            booking = ask_to_end(reservation=found, reason="cancelled_by_buyer", by=f"rut:{found.rut}")
         return Response(selectors.describe(booking), status=HTTPStatus.ACCEPTED)

@@ -1,7 +1,7 @@
 """What this site tells billing of a reservation, and what it makes of billing's messages."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -9,6 +9,8 @@ from pydantic import ValidationError
 
 from middleware_worker.contract.messages import Answer, Order, SeatTicket, TicketState, to_reservations
 from middleware_worker.outbox.transactions import confirm_replicated
+from reservations_site import clusters
+from reservations_site.reservations.models import Line
 from reservations_site.reservations.selectors import Booking
 from reservations_site.reservations.states import apply_ticket_states
 
@@ -54,19 +56,37 @@ def receive(items: Iterable[dict[str, Any]]) -> list[Answer]:
             found.append((name, None, _reasons(error)))
         else:
             found.append((str(message.id), message.tickets, ""))
-    conflicts = apply_ticket_states([state for _name, states, _why in found for state in states or ()])
-    # The answer is a promise, also of what an earlier delivery applied without a confirmed COMMIT.
-    confirm_replicated()
+    conflicts, unsure = _apply([state for _name, states, _why in found for state in states or ()])
     answers = []
     for name, states, why in found:
         if states is None:
             answers.append(Answer(id=name, result="rejected", code="invalid", error=why))
+        elif any(state.id in unsure for state in states):
+            answers.append(Answer(id=name, result="retry", code="unavailable"))
         elif refused := sorted({state.id for state in states} & conflicts):
             sentence = _("El asiento ya es de otra reserva: %s") % ", ".join(refused)
             answers.append(Answer(id=name, result="rejected", code="seat_conflict", error=sentence))
         else:
             answers.append(Answer(id=name, result="done"))
     return answers
+
+
+def _apply(states: Sequence[TicketState]) -> tuple[set[str], set[str]]:
+    """Tickets whose seat is another's by now; and those of which nothing is known, since a cluster does not answer."""
+    left, conflicts = {state.id for state in states}, set[str]()
+
+    def here() -> None:
+        # Where there is one cluster all are its own, also what only `apply_ticket_states` can tell that it is not.
+        mine = left
+        if clusters.count() > 1:
+            mine = set(Line.objects.filter(ticket_id__in=left).values_list("ticket_id", flat=True))
+        conflicts.update(apply_ticket_states([state for state in states if state.id in mine]))
+        # The answer is a promise, also of what an earlier delivery applied without a confirmed COMMIT.
+        confirm_replicated()
+        left.difference_update(list(mine))
+
+    _done, lost = clusters.reached(here)
+    return conflicts, left if lost else set()
 
 
 def _reasons(error: ValidationError) -> str:

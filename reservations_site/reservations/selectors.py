@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from django.db.models import Max, Min
 from django.utils import timezone
 
 from middleware_worker.contract.rut import InvalidRut, parse_rut
+from reservations_site import clusters
 from reservations_site.events.models import Event, EventSection, Seat
 from reservations_site.reservations import refusals
 from reservations_site.reservations.best_available import Place
@@ -61,6 +63,11 @@ def typed_code(text: str) -> str:
         return text.strip().upper()
     body = compact[2:].translate(MISREAD)
     return f"TF-{body[:4]}-{body[4:8]}-{body[8:]}"
+
+
+def cluster_of(code: str) -> AbstractContextManager[None]:
+    """The cluster that has a booking of this code is the database inside."""
+    return clusters.holding(Reservation.objects.filter(code=typed_code(code)).exists)
 
 
 def by_code(code: str) -> Booking:

@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from middleware_worker.outbox.services import enqueue
 from middleware_worker.outbox.transactions import retrying
+from reservations_site import clusters
 from reservations_site.events.models import Event, Seat
 from reservations_site.reservations import at_once, audit, locks, refusals, selectors
 from reservations_site.reservations.best_available import Place, best_available
@@ -58,7 +59,10 @@ def reserve_seats(
     claim = Claim(rut, name, email, caller, by, digest(asked), idempotency_key or automatic_key(), admission)
     if len(wanted) > settings.MAX_SEATS:
         raise refusals.too_many_seats(settings.MAX_SEATS)
-    return through_failover(lambda again: _reserve_seats(wanted, replace(claim, is_run_again=again), hold=hold))
+    if clusters.number_of(wanted[0]) != clusters.number_of(wanted[-1]):
+        raise refusals.several_events()
+    with clusters.serving(wanted[0]):
+        return through_failover(lambda again: _reserve_seats(wanted, replace(claim, is_run_again=again), hold=hold))
 
 
 def _reserve_seats(wanted: Sequence[int], claim: Claim, *, hold: timedelta | None) -> Booking:
@@ -111,9 +115,10 @@ def reserve_best(
     claim = Claim(rut, name, email, caller, by, digest(asked), idempotency_key or automatic_key(), admission)
     if quantity > settings.MAX_SEATS:
         raise refusals.too_many_seats(settings.MAX_SEATS)
-    return through_failover(
-        lambda again: _reserve_best(event_id, quantity, section, replace(claim, is_run_again=again))
-    )
+    with clusters.serving(event_id):
+        return through_failover(
+            lambda again: _reserve_best(event_id, quantity, section, replace(claim, is_run_again=again))
+        )
 
 
 def _reserve_best(event_id: int, quantity: int, section: int | str | None, claim: Claim) -> Booking:

@@ -1,0 +1,151 @@
+"""Events split over several PostgreSQL clusters, behind the same replicas; see docs/scaling.md.
+
+An event and all that hangs on it live on one cluster. Ids are given out in spans, so an id tells its cluster. While a
+call about it is served, that cluster is this thread's "default" database, and all code runs as with a single one.
+With a single one (no RESERVATIONS_CLUSTER_URLS) nothing here does anything.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, TypeVar
+
+from django.apps import AppConfig
+from django.conf import settings
+from django.core.exceptions import MiddlewareNotUsed
+from django.db import InterfaceError, OperationalError, connections
+from django.db.models import BigAutoField
+from django.http import HttpRequest, HttpResponseBase
+
+from middleware_worker.contract.drf import unavailable
+from middleware_worker.outbox import closing
+
+T = TypeVar("T")
+log = logging.getLogger(__name__)
+
+# A cluster's ids begin at its number times this. JavaScript's numbers are exact up to 9,000 of them.
+SPAN = 10**12
+# What a thread calls "default" and "replica" while it serves another cluster; that one's primary is read for both.
+ALIASES = ("default", "replica")
+OF_EVENT = re.compile(r"/api/events/([0-9]{1,18})(?:/|$)")
+
+
+class Closed(OperationalError):
+    """The cluster heals: 503 to its callers, as `closing` gives where there is one cluster."""
+
+
+def count() -> int:
+    return 1 + len(settings.CLUSTER_ALIASES)
+
+
+def number_of(id: int) -> int:
+    """The cluster of an id; the first one for an id of none, which nobody knows there either."""
+    number = id // SPAN
+    return number if number < count() else 0
+
+
+def serving(id: int) -> AbstractContextManager[None]:
+    """The cluster of this id is the database inside."""
+    return on(number_of(id)) if settings.CLUSTER_ALIASES else nullcontext()
+
+
+@contextmanager
+def on(number: int, *, healing: bool = False) -> Iterator[None]:
+    """This cluster is the thread's database inside. Raises Closed while it heals, save to what heals it."""
+    before = {alias: connections[alias] for alias in ALIASES if alias in settings.DATABASES}
+    if number:
+        for alias in before:
+            connections[alias] = connections[settings.CLUSTER_ALIASES[number - 1]]
+    try:
+        if not healing and closing.is_closed():
+            raise Closed(f"cluster {number} heals")
+        yield
+    finally:
+        for alias, connection in before.items():
+            connections[alias] = connection
+
+
+def reached(call: Callable[[], T], *, healing: bool = False) -> tuple[list[T], Exception | None]:
+    """What the call finds on each cluster that answers, and why one did not."""
+    if not settings.CLUSTER_ALIASES:
+        return [call()], None
+    found: list[T] = []
+    lost: Exception | None = None
+    for number in range(count()):
+        try:
+            with on(number, healing=healing):
+                found.append(call())
+        except (OperationalError, InterfaceError) as error:
+            log.error("cluster %s does not answer: %s", number, error)
+            lost = error
+    return found, lost
+
+
+def everywhere(call: Callable[[], T], *, healing: bool = False) -> list[T]:
+    """What the call finds on each cluster. It runs on all that answer, and raises when one does not."""
+    found, lost = reached(call, healing=healing)
+    if lost:
+        raise lost
+    return found
+
+
+def gathered(call: Callable[[], list[T]]) -> list[T]:
+    """The lists of all clusters as one; those of a cluster that does not answer are missing, unless none answers."""
+    found, lost = reached(call)
+    if lost and not found:
+        raise lost
+    return [one for part in found for one in part]
+
+
+def holding(is_here: Callable[[], bool]) -> AbstractContextManager[None]:
+    """The cluster on which this is true is the database inside; the first one when it is true on none.
+
+    Raises when one does not answer that might be it.
+    """
+    if not settings.CLUSTER_ALIASES:
+        return nullcontext()
+    lost: Exception | None = None
+    for number in range(count()):
+        try:
+            with on(number):
+                if is_here():
+                    return on(number)
+        except (OperationalError, InterfaceError) as error:
+            lost = error
+    if lost:
+        raise lost
+    return nullcontext()
+
+
+class ByEvent:
+    """The calls whose address names an event are served on its cluster."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        if not settings.CLUSTER_ALIASES:
+            raise MiddlewareNotUsed
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if (found := OF_EVENT.match(request.path_info)) is None:
+            return self.get_response(request)
+        try:
+            with serving(int(found[1])):
+                return self.get_response(request)
+        except Closed:
+            return unavailable()
+
+
+def number_from_here(*, app_config: AppConfig, using: str, **_signal: Any) -> None:
+    """After a migration: the ids of this cluster begin in its span. An id that was given stays."""
+    connection, base = connections[using], settings.CLUSTER * SPAN
+    if not base or connection.vendor != "postgresql" or not app_config.name.startswith("reservations_site."):
+        return
+    with connection.cursor() as cursor:
+        for model in app_config.get_models():
+            if isinstance(model._meta.pk, BigAutoField):
+                cursor.execute(
+                    "SELECT setval(ids, %s, false) FROM (SELECT pg_get_serial_sequence(%s, %s)::regclass AS ids) named"
+                    " WHERE coalesce(pg_sequence_last_value(ids), 0) < %s",
+                    [base + 1, model._meta.db_table, model._meta.pk.column, base],
+                )
