@@ -81,6 +81,14 @@ bench: ## how fast, beside the limit of the database, in rounds; writes docs/per
 	@$(PYTHON) deploy/local/install.py dev
 	@exec $(BIN)/python -m tests.bench $(ARGS)
 
+bench-room: ## a sale with a waiting room and 20,000 simulated buyers; writes docs/waiting-room.md
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.bench.room $(ARGS)
+
+bench-clusters: ## two PostgreSQL clusters behind one address, one of them killed; writes docs/scaling.md
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.bench.clusters $(ARGS)
+
 bench-quick: ## the same in two minutes, printed only
 	@$(PYTHON) deploy/local/install.py dev
 	@exec $(BIN)/python -m tests.bench --quick $(ARGS)

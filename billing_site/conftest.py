@@ -34,8 +34,8 @@ def _own_settings(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     cache.clear()
     generations.forget()
     # Known to be open, so that no test sees a query more than another; who closes makes it look again.
-    monkeypatch.setattr(closing._Kept, "closed", False)
-    monkeypatch.setattr(closing._Kept, "until", float("inf"))
+    closing.forget()
+    monkeypatch.setattr(closing._kept["default"], "until", float("inf"))
     yield
     generations.forget()
 

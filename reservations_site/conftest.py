@@ -40,8 +40,8 @@ def _nobody_has_called_yet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     cache.clear()
     calls.forget()
     # Known to be open, so that no test sees a query more than another; who closes makes it look again.
-    monkeypatch.setattr(closing._Kept, "closed", False)
-    monkeypatch.setattr(closing._Kept, "until", float("inf"))
+    closing.forget()
+    monkeypatch.setattr(closing._kept["default"], "until", float("inf"))
     yield
     cache.clear()
     calls.forget()

@@ -108,9 +108,7 @@ class EventsView(ApiView):
 
     @extend_schema(operation_id="events_list", responses=EventList)
     def get(self, request: Request) -> HttpResponseBase:
-        return for_everybody(
-            found = clusters.gathered(selectors.listed_events)
-        )
+        return for_everybody(found=clusters.gathered(selectors.listed_events))
 
 
 class EventView(ApiView):

@@ -109,9 +109,9 @@ def test_what_it_leaves_out_is_asked_all_the_same(
 ) -> None:
     body = {"seat_id": seat_ids(event, "A-1")[0], "user_id": 5}
     assert api.post(RESERVE, body, content_type="application/json", HTTP_HOST="elsewhere.example").status_code == 400
-    monkeypatch.setattr(closing._Kept, "closed", True)
+    closing._kept["default"].closed = True
     assert post(api, RESERVE, body).status_code == 503
-    monkeypatch.setattr(closing._Kept, "closed", False)
+    closing._kept["default"].closed = False
     monkeypatch.setattr(ReserveThrottle, "THROTTLE_RATES", {"reserve": "1/min"})
     answers = [post(api, RESERVE, body) for _time in range(2)]
     assert [answer.status_code for answer in answers] == [200, 429]

@@ -32,8 +32,9 @@ GIVE_UP = 0.05
 LATE, LATE_SECONDS = 0.25, 60.0
 ALL_HAVE_COME = 5.0
 MAKE_ROOM = """
-INSERT INTO waiting_room_room (event_id, in_use, opens_at, rate, minutes, purchases, is_paused, last_number, door, early,
-                               credit, seed, is_sold_out)
+INSERT INTO waiting_room_room (
+    event_id, in_use, opens_at, rate, minutes, purchases, is_paused, last_number, door, early, credit, seed, is_sold_out
+)
 VALUES ({event}, true, now() + interval '{opens_in} seconds', {rate}, 10, 1, false, 0, 0, 0, 0, '', false)
 """
 # What the database knows afterwards.
@@ -94,20 +95,22 @@ async def sale(system: System, buyers: Sequence[Buyer], *, opens_in: float, seco
 
 def known(system: System) -> dict[str, Any]:
     found: dict[str, Any] = {name: system.sql(question) for name, question in KNOWN.items()}
-    places = system.connection.execute(
-        "SELECT id, number, extract(epoch FROM created_at)::float, extract(epoch FROM let_in_at)::float,"
-        " extract(epoch FROM used_at)::float, created_at < (SELECT opens_at FROM waiting_room_room)"
-        " FROM waiting_room_place WHERE number IS NOT NULL"
-    ).fetchall()
+    places = (
+        system.connections[0]
+        .execute(
+            "SELECT id, number, extract(epoch FROM created_at)::float, extract(epoch FROM let_in_at)::float,"
+            " extract(epoch FROM used_at)::float, created_at < (SELECT opens_at FROM waiting_room_room)"
+            " FROM waiting_room_place WHERE number IS NOT NULL"
+        )
+        .fetchall()
+    )
     found["order"] = {
         "number and admission": rank_correlation([(n, let_in) for _id, n, _c, let_in, _u, _e in places if let_in]),
         "number and reservation": rank_correlation([(n, used) for _id, n, _c, _l, used, _e in places if used]),
         "arrival and number, before the opening": rank_correlation([(i, n) for i, n, _c, _l, _u, e in places if e]),
         "arrival and number, after it": rank_correlation([(i, n) for i, n, _c, _l, _u, e in places if not e]),
     }
-    moments = [
-        let_in for _id, _number, _came, let_in, _used, _early in sorted(places, key=lambda place: place[1]) if let_in
-    ]
+    moments = [let_in for _number, let_in in sorted((n, let_in) for _id, n, _c, let_in, _u, _e in places if let_in)]
     found["overtaken"] = sum(one > other for one, other in pairwise(moments))
     return found
 
@@ -115,11 +118,11 @@ def known(system: System) -> dict[str, Any]:
 def problems(found: dict[str, Any], buyers: Sequence[Buyer], *, seats: int, rate: int) -> list[str]:
     """What must not be, whatever the machine."""
     outcomes = Counter(buyer.outcome for buyer in buyers)
-    bought = sum(buyer.seats for buyer in buyers)
+    bought, made = sum(buyer.seats for buyer in buyers), found["reservations"][0]
     checks = {
         f"{found['sold']} seats sold of {seats}": tuple(found["sold"]) != (seats, seats),
         f"buyers hold {bought} seats of {seats}": bought != seats,
-        f"{found['messages']} messages of {found['reservations']} reservations": found["messages"][0] != found["reservations"][0],
+        f"{found['messages']} messages of {found['reservations']} reservations": found["messages"] != (made, made),
         f"{found['let in'][0]} let in within a minute": found["let in"][0] > rate,
         f"{found['outside'][0]} reserved outside of their turn": found["outside"][0] > 0,
         f"{found['places'][0]} places of {len(buyers)} buyers": found["places"][0] != len(buyers),
@@ -132,9 +135,9 @@ def problems(found: dict[str, Any], buyers: Sequence[Buyer], *, seats: int, rate
 def page(found: dict[str, Any], buyers: Sequence[Buyer], web: Web, chosen: argparse.Namespace, took: float) -> str:
     about = "; ".join(f"{name} {value}" for name, value in report.machine().items())
     numbering = [buyer.numbered_at - buyer.opened_at for buyer in buyers if buyer.opened_at and buyer.numbered_at]
+    of_what = f"{len(buyers):,} buyers for {chosen.seats:,} seats, {chosen.rate} let in a minute, in {took:.0f} s"
     lines = [
-        f"{len(buyers):,} buyers for {chosen.seats:,} seats, {chosen.rate} let in a minute, in {took:.0f} s on one machine,"
-        f" the simulated browsers too. {about}.",
+        f"{of_what} on one machine, the simulated browsers too. {about}.",
         "",
         "| | |",
         "| --- | --- |",
@@ -150,15 +153,11 @@ def page(found: dict[str, Any], buyers: Sequence[Buyer], web: Web, chosen: argpa
     ]
     outcomes = Counter(buyer.outcome for buyer in buyers)
     lines += [f"| buyers: {outcome} | {count:,} |" for outcome, count in outcomes.most_common()]
-    lines += [
-        "",
-        "| asked for | times | p50 ms | p99 ms | not answered with 2xx, 3xx, 409 |",
-        "| --- | --- | --- | --- | --- |",
-    ]
+    lines += ["", "| asked for | times | p50 ms | p99 ms | other answers than 2xx, 3xx, 409 |"]
+    lines += ["| --- | --- | --- | --- | --- |"]
     for what, times in sorted(web.seconds.items()):
-        bad = {
-            status: n for (asked, status), n in web.statuses.items() if asked == what and status not in (200, 302, 409)
-        }
+        answers = {status: n for (asked, status), n in web.statuses.items() if asked == what}
+        bad = {status: n for status, n in answers.items() if status not in (200, 302, 409)}
         shown = ", ".join(f"{n} × {status or 'no answer'}" for status, n in sorted(bad.items())) or "0"
         lines.append(f"| {what} | {len(times):,} | {at(times)['p50']:.0f} | {at(times)['p99']:.0f} | {shown} |")
     return "\n".join([*lines, ""])

@@ -21,6 +21,7 @@ from deploy.local.ports import free_port
 from deploy.local.processes import Program
 from deploy.local.servers import MariaServer, PostgresServer, RabbitServer, Server
 from deploy.local.stack import Stack
+from tests.invariants import mariadb
 
 REPLICAS = {"reservations-1": "127.0.0.11", "reservations-2": "127.0.0.12"}
 PORTALS = {"portal-1": "127.0.0.31", "portal-2": "127.0.0.32"}
@@ -62,21 +63,25 @@ class System:
         workers: int,
         carrying: bool = False,
         portal: bool = False,
+        clusters: int = 1,
         extra: Mapping[str, str] | None = None,
         in_front: Mapping[str, str] | None = None,
     ) -> None:
         self.folder = folder
         self.in_front = dict(in_front or {})
         self.postgres = PostgresServer(folder / "servers", durable=True)
+        # Further clusters of reservations, with events of their own.
+        self.clusters = [PostgresServer(folder / f"servers-{number}", durable=True) for number in range(1, clusters)]
         self.others: list[Server] = (
             [MariaServer(folder / "servers"), RabbitServer(folder / "servers")] if carrying else []
         )
         self.workers, self.extra, self.portal = workers, extra or {}, portal
+        self.connections: dict[int, psycopg.Connection[Any]] = {}
         self.has_nginx = shutil.which("nginx", path=f"/usr/sbin:{os.environ.get('PATH', '')}") is not None
 
     def __enter__(self) -> Self:
         try:
-            for server in (self.postgres, *self.others):
+            for server in (self.postgres, *self.clusters, *self.others):
                 server.start()
             self._start_programs()
         except BaseException:
@@ -90,11 +95,11 @@ class System:
         self.close()
 
     def close(self) -> None:
-        if hasattr(self, "connection"):
-            self.connection.close()
+        for connection in self.connections.values():
+            connection.close()
         if hasattr(self, "stack"):
             self.stack.stop()
-        for server in (self.postgres, *self.others):
+        for server in (self.postgres, *self.clusters, *self.others):
             server.close()
 
     def _start_programs(self) -> None:
@@ -103,6 +108,8 @@ class System:
             maria, rabbit = self.others
             urls = {"billing": maria.database("billing"), "broker": rabbit.url()}  # type: ignore[attr-defined]
         urls["portal"] = self.postgres.database("portal") if self.portal else "sqlite://"
+        further = [server.database("reservations") for server in self.clusters]
+        others = {"RESERVATIONS_CLUSTER_URLS": ",".join(further)} if further else {}
         backends = Backends(reservations=self.postgres.database("reservations"), **urls)
         names = {"gateway", "reservations", "billing", "portal", "reservations-relay", "billing-relay"}
         names |= {"reservations-jobs", "billing-jobs", "portal-jobs", "worker", "ingress", "middleware", "flower"}
@@ -112,12 +119,20 @@ class System:
             ports=Ports.free(),
             data="none",
             without=sorted(names - (CARRIERS if self.others else set())),
-            extra={"reservations": {**FREE_RUN, **self.extra}, "portal": FREE_RUN},
+            extra={"reservations": {**FREE_RUN, **others, **self.extra}, "portal": FREE_RUN},
             say=lambda _line: None,
         )
         self.stack.open()
         for site in ("reservations", *["billing"] * bool(self.others), *["portal"] * self.portal):
             self.stack.manage(site, "migrate", "--noinput")
+        for number in range(1, len(self.clusters) + 1):
+            env = self.stack.environments.of("reservations") | self._alone(number)
+            migrate = [sys.executable, "-m", "reservations_site.manage", "migrate", "--noinput"]
+            subprocess.run(migrate, cwd=ROOT, env=env, check=True, stdout=subprocess.DEVNULL)
+            if self.others:
+                env = self.stack.environments.of("reservations-relay") | self._alone(number)
+                argv = [sys.executable, "-m", "reservations_site.manage", "relay"]
+                self.stack.supervisor.add(Program(name=f"relay-{number}", argv=argv, env=env, cwd=ROOT))
         behind = free_port() if self.has_nginx else self.stack.ports.reservations
         for name, address in REPLICAS.items() if self.has_nginx else [("reservations-1", "127.0.0.1")]:
             self.stack.supervisor.add(self._replica(name, address, behind))
@@ -128,6 +143,15 @@ class System:
             self.stack.supervisor.add(self._nginx(behind, portal))
         self.stack.supervisor.start_all()
         self.stack.supervisor.wait_all_ready(timeout=120)
+
+    def url(self, cluster: int) -> str:
+        """The database of reservations on this cluster."""
+        return self.clusters[cluster - 1].database("reservations") if cluster else self.stack.backends.reservations
+
+    def _alone(self, cluster: int) -> dict[str, str]:
+        """What a process that works on one cluster finds in its environment."""
+        own = {"RESERVATIONS_DATABASE_URL": self.url(cluster), "RESERVATIONS_CLUSTER": str(cluster)}
+        return own | {"RESERVATIONS_CLUSTER_URLS": ""}
 
     def _replica(self, name: str, address: str, port: int) -> Program:
         """As the image starts it: the same gunicorn, with the same settings."""
@@ -157,19 +181,25 @@ class System:
 
     # What the legs ask of it
 
-    def sql(self, statement: str) -> Sequence[Any]:
+    def sql(self, statement: str, *, cluster: int = 0) -> Sequence[Any]:
         """The first row that a statement finds in the database of reservations."""
-        if not hasattr(self, "connection"):
-            self.connection = psycopg.connect(self.stack.backends.reservations, autocommit=True)
-        cursor = self.connection.execute(statement)  # type: ignore[call-overload]
+        if cluster not in self.connections or self.connections[cluster].closed:
+            self.connections[cluster] = psycopg.connect(self.url(cluster), autocommit=True)
+        cursor = self.connections[cluster].execute(statement)  # type: ignore[call-overload]
         return (cursor.description and cursor.fetchone()) or ()
 
-    def make_event(self, name: str, seats: int, *, analyze: bool = True) -> tuple[int, int]:
+    def make_event(self, name: str, seats: int, *, analyze: bool = True, cluster: int = 0) -> tuple[int, int]:
         """The id of the first of its seats, which follow one another, and its own."""
-        first, event = self.sql(MAKE_EVENT.format(name=name, seats=seats))
+        first, event = self.sql(MAKE_EVENT.format(name=name, seats=seats), cluster=cluster)
         if analyze:
-            self.sql("ANALYZE events_seat")
+            self.sql("ANALYZE events_seat", cluster=cluster)
         return int(first), int(event)
+
+    def tickets(self) -> int:
+        """How many billing has."""
+        with mariadb(self.stack.backends.billing) as cursor:
+            cursor.execute("SELECT count(*) FROM tickets_ticket")
+            return int(cursor.fetchone()[0])
 
     def load(self, **spec: Any) -> dict[str, Any]:
         """What came of a run of the client; see `load`."""
