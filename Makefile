@@ -85,6 +85,10 @@ bench-room: ## a sale with a waiting room and 20,000 simulated buyers; writes do
 	@$(PYTHON) deploy/local/install.py dev
 	@exec $(BIN)/python -m tests.bench.room $(ARGS)
 
+bench-memory: ## the memory of the web processes over an hour of load; writes docs/performance.md
+	@$(PYTHON) deploy/local/install.py dev
+	@exec $(BIN)/python -m tests.bench.memory $(ARGS)
+
 bench-clusters: ## two PostgreSQL clusters behind one address, one of them killed; writes docs/scaling.md
 	@$(PYTHON) deploy/local/install.py dev
 	@exec $(BIN)/python -m tests.bench.clusters $(ARGS)

@@ -209,10 +209,10 @@ class System:
         found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def worker_megabytes(self) -> float:
+    def worker_megabytes(self, replicas: Mapping[str, str] = REPLICAS) -> float:
         """The resident memory of the largest process of gunicorn that serves."""
         found = []
-        for name in REPLICAS:
+        for name in replicas:
             root = self.stack.supervisor.pid(name) if name in self.stack.supervisor.names else None
             found += [_resident(pid) for pid in leash.family(root) if pid != root] if root else []
         return max(found, default=0.0)
