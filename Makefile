@@ -8,6 +8,7 @@ LISTS := reservations billing portal middleware demo
 
 .DEFAULT_GOAL := help
 .PHONY: help demo demo-reset manage test lint format requirements messages drills drill drills-selftest rolling backup restore slo screens
+.PHONY: bench bench-quick bench-room bench-clusters bench-memory
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-16s %s\n", $$1, $$2}'

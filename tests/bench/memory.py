@@ -28,7 +28,7 @@ WARM = 600.0
 
 def loads(system: System, seconds: float) -> list[dict[str, Any]]:
     """What each of the clients does."""
-    first, event = system.make_event("an hour", SEATS)
+    first, _event = system.make_event("an hour", SEATS)
     taken, seen = system.make_event("one seat", 2_400)
     portal, common = system.stack.ports.portal, {"seconds": seconds}
     return [
