@@ -108,7 +108,8 @@ class EventsView(ApiView):
 
     @extend_schema(operation_id="events_list", responses=EventList)
     def get(self, request: Request) -> HttpResponseBase:
-        return for_everybody(found=clusters.gathered(selectors.listed_events))
+        listed = clusters.gathered(selectors.listed_events)
+        return for_everybody(Response({"events": listed, "instance": settings.INSTANCE}))
 
 
 class EventView(ApiView):
