@@ -7,6 +7,7 @@ With a single one (no RESERVATIONS_CLUSTER_URLS) nothing here does anything.
 
 import logging
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ from django.http import HttpRequest, HttpResponseBase
 
 from middleware_worker.contract.drf import unavailable
 from middleware_worker.outbox import closing
+from middleware_worker.outbox.transactions import NotReplicated
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -31,8 +33,17 @@ ALIASES = ("default", "replica")
 OF_EVENT = re.compile(r"/api/events/([0-9]{1,18})(?:/|$)")
 
 
-class Closed(OperationalError):
-    """The cluster heals: 503 to its callers, as `closing` gives where there is one cluster."""
+# A cluster that could not be reached is tried again after this long; meanwhile its callers are told at once, so that
+# they do not take the threads from those of the others.
+AWAY_SECONDS = 1.0
+
+
+class Away(OperationalError):
+    """Not asked: it could not be reached a moment ago, or it heals. 503 to its callers, who come again."""
+
+
+# Until when (time.monotonic) this process takes a cluster to be away.
+_away: dict[int, float] = {}
 
 
 def count() -> int:
@@ -52,18 +63,32 @@ def serving(id: int) -> AbstractContextManager[None]:
 
 @contextmanager
 def on(number: int, *, healing: bool = False) -> Iterator[None]:
-    """This cluster is the thread's database inside. Raises Closed while it heals, save to what heals it."""
+    """This cluster is the thread's database inside. Raises Away; what heals it is let in while it heals."""
+    if time.monotonic() < _away.get(number, 0.0):
+        raise Away(f"cluster {number} did not answer a moment ago")
     before = {alias: connections[alias] for alias in ALIASES if alias in settings.DATABASES}
     if number:
         for alias in before:
             connections[alias] = connections[settings.CLUSTER_ALIASES[number - 1]]
     try:
         if not healing and closing.is_closed():
-            raise Closed(f"cluster {number} heals")
+            raise Away(f"cluster {number} heals")
         yield
+    except (OperationalError, InterfaceError) as error:
+        if _is_gone(error):
+            _away[number] = time.monotonic() + AWAY_SECONDS
+        raise
     finally:
         for alias, connection in before.items():
             connections[alias] = connection
+
+
+def _is_gone(error: OperationalError | InterfaceError) -> bool:
+    """Whether its server could not be reached; not a lock that was waited for in vain, or a commit no standby has."""
+    if isinstance(error, Away | NotReplicated):
+        return False
+    sqlstate = getattr(error.__cause__, "sqlstate", None)
+    return sqlstate is None or sqlstate.startswith(("08", "57P"))
 
 
 def reached(call: Callable[[], T], *, healing: bool = False) -> tuple[list[T], Exception | None]:
@@ -132,7 +157,7 @@ class ByEvent:
         try:
             with serving(int(found[1])):
                 return self.get_response(request)
-        except Closed:
+        except Away:
             return unavailable()
 
 

@@ -36,7 +36,11 @@ ROOM_KEEP_DAYS = env.int("RESERVATIONS_ROOM_KEEP_DAYS", default=7)
 # A reservation or a cancel that meets a fail-over of the database is tried again inside the site for so long.
 FAILOVER_WAIT_SECONDS = env.float("RESERVATIONS_FAILOVER_WAIT_SECONDS", default=5)
 # So many requests of one process may wait at once; one thread of gunicorn's is always left for all others.
-FAILOVER_WAITERS = env.int("RESERVATIONS_FAILOVER_WAITERS", default=max(1, env.int("WEB_THREADS", default=4) - 1))
+# With several clusters half of them, since one that is away shall not take the threads of the others.
+FAILOVER_WAITERS = env.int("RESERVATIONS_FAILOVER_WAITERS", default=0)
+if not FAILOVER_WAITERS:
+    threads = env.int("WEB_THREADS", default=4)
+    FAILOVER_WAITERS = max(1, threads // 2 if env.list("RESERVATIONS_CLUSTER_URLS", default=[]) else threads - 1)
 
 INSTALLED_APPS = [
     "django.contrib.admin",

@@ -49,7 +49,10 @@ class ShortWay:
         # For whoever counts the requests.
         request.resolver_match = match
         with translation.override(settings.LANGUAGE_CODE):
-            return unavailable() if is_closed() else answer(request, call, asked, caller)
+            answered = unavailable() if is_closed() else answer(request, call, asked, caller)
+        # Without it gunicorn would send chunks.
+        answered.headers.setdefault("Content-Length", str(len(answered.content)))
+        return answered
 
 
 def plain_body(request: HttpRequest) -> dict[str, Any] | None:
@@ -116,7 +119,7 @@ CALLS = {
 }
 
 
-def answer(request: HttpRequest, call: Call, asked: Mapping[str, Any], caller: str) -> HttpResponseBase:
+def answer(request: HttpRequest, call: Call, asked: Mapping[str, Any], caller: str) -> HttpResponse:
     """As the long way's view gives it."""
     try:
         throttle = ReserveThrottle()
@@ -137,7 +140,6 @@ def answer(request: HttpRequest, call: Call, asked: Mapping[str, Any], caller: s
 def _json(body: Any, status: int, headers: Mapping[str, str] | None = None) -> HttpResponse:
     text = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode()
     made = HttpResponse(text, status=status, content_type="application/json")
-    made.headers["Content-Length"] = str(len(text))
     made.headers["X-Content-Type-Options"] = "nosniff"
     for header, value in (headers or {}).items():
         made.headers.setdefault(header, value)

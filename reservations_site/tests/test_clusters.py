@@ -19,6 +19,7 @@ from reservations_site import clusters
 from reservations_site.events.models import Event
 from reservations_site.events.tests.factories import hold, make_event, seat_ids, statuses
 from reservations_site.healing import fence
+from reservations_site.reservations import services
 from reservations_site.reservations.models import Line, Reservation
 from reservations_site.reservations.selectors import Booking
 
@@ -58,6 +59,7 @@ def forget() -> None:
 @pytest.fixture(autouse=True)
 def _two_clusters(settings: Any, transactional_db: None) -> None:
     settings.CLUSTER_ALIASES = ["cluster_1"]
+    clusters._away.clear()
     with connections["cluster_1"].cursor() as cursor:
         # The router keeps pytest-django from doing it: by itself a cluster's tables are no business of this process.
         made = [name for name in connections["cluster_1"].introspection.table_names(cursor) if "migration" not in name]
@@ -198,6 +200,13 @@ class TestAway:
         assert (answer.status_code, answer["Retry-After"]) == (503, "2")
         assert api.get(f"/api/events/{clusters.SPAN + 1}").status_code == 503
         assert api.get("/health").status_code == 200
+
+    def test_it_is_not_asked_again_at_once(self, api: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert reserve(api, clusters.SPAN + 1).status_code == 503
+        asked = []
+        monkeypatch.setattr(services, "_reserve_seats", lambda *call, **options: asked.append(call))
+        assert reserve(api, clusters.SPAN + 1).status_code == 503
+        assert not asked
 
     def test_the_list_has_the_others_events_alone(self, here: Event, api: Client) -> None:
         assert [row["name"] for row in api.get("/api/events").json()["events"]] == ["Aquí"]

@@ -31,7 +31,8 @@ CARRIED_WITHIN = 120.0
 
 def sell(system: System, seconds: float, *, killed: bool) -> list[dict[str, Any]]:
     """What came of selling an event on each cluster at the same time; with `killed` the second one dies meanwhile."""
-    events = [system.make_event(f"event of {number}", SEATS, cluster=number) for number in range(2)]
+    kind = "broken" if killed else "calm"
+    events = [system.make_event(f"{kind} {number}", SEATS, cluster=number) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         runs = [
             pool.submit(
