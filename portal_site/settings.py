@@ -28,9 +28,6 @@ MAX_SEATS = 10
 EMBED_ORIGINS = env.list("PORTAL_EMBED_ORIGINS", default=[])
 # However many maps are open, a process asks for the states of their seats once in this time.
 SEAT_STATES_SECONDS = 1.0
-# When a waiting room opens, those who wait are spread over so many seconds that this many come a second for their
-# numbers: what two cores with everything on them answer without a queue (`make bench-room`).
-NUMBERS_A_SECOND = env.int("PORTAL_NUMBERS_A_SECOND", default=250)
 # The simulator's cards, shown beside the payment form; never with a real gateway.
 SHOW_TEST_CARDS = env.bool("PORTAL_SHOW_TEST_CARDS", default=DEBUG)
 # Booking codes that do not exist, asked for from one address in a minute, before it has to wait.

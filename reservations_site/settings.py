@@ -31,6 +31,9 @@ RUT_LIMIT = env.int("RESERVATIONS_RUT_LIMIT", default=30)
 # The full name of a function (request, *, rut, caller) that tells whether this call comes from a person, before
 # anything is taken: a challenge of your own. Empty: nobody is asked.
 CHALLENGE = env.str("RESERVATIONS_CHALLENGE", default="")
+# When a waiting room opens, those who wait come for their numbers spread over so many seconds that this many come in
+# each: what two cores with everything on them answer beside all others (`make bench-room`).
+NUMBERS_A_SECOND = env.int("RESERVATIONS_NUMBERS_A_SECOND", default=150)
 # Places in a waiting room are deleted this long after the sale has ended.
 ROOM_KEEP_DAYS = env.int("RESERVATIONS_ROOM_KEEP_DAYS", default=7)
 # A reservation or a cancel that meets a fail-over of the database is tried again inside the site for so long.

@@ -128,6 +128,8 @@ class Room(Answer):
     rate: int
     minutes: int = 0
     waiting: int = 0
+    # Over how many seconds those who wait come for their numbers at the opening.
+    spread: int = 2
     last: int = 0
     door: int = 0
     # Up to how many places from the door one asks again after how many seconds, nearest first; None: any.

@@ -3,7 +3,6 @@
 import random
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import Http404
 from django.shortcuts import redirect, render
@@ -19,7 +18,6 @@ from portal_site.clients.reservations import Room, reservations
 from portal_site.waiting_room import line, rooms
 from portal_site.waiting_room.line import Standing
 
-LONGEST_SPREAD = 120
 # Without JavaScript a page reloads itself, whole: less often.
 PLAIN_FACTOR = 2
 
@@ -54,6 +52,9 @@ def room_page(request: HttpRequest, event_id: int) -> HttpResponse:
     else:
         context = described(room, told, free=found.event.available_seats)
         response = render(request, "portal/room.html", {"event": found.event, "room": room, **context})
+    if not browser:
+        # Before it joins: when the answer to that is lost, it asks again as the same browser.
+        line.set_cookie(response, line.BROWSER, line.new_secret(), path="/evento/")
     if told is not None and is_new:
         line.remember(response, event_id, browser=browser, told=told)
     elif told is None and is_new:
@@ -84,13 +85,12 @@ def described(room: Room, told: Standing | None, *, free: int) -> dict[str, Any]
     """What the page shows: its phase, the place, an estimate, and when to look again."""
     ahead = told.number - room.door if told is not None and told.number is not None else 0
     phase = phase_of(room, told)
-    spread = spread_of(room)
     refresh: float = room.poll_after(ahead) * PLAIN_FACTOR
     if phase == "numbering":
         refresh = 2
     elif phase == "before":
         left = (room.opens_at - timezone.now()).total_seconds()
-        refresh = min(60, max(2, left) + random.uniform(1, spread))  # noqa: S311 (jitter, no secret)
+        refresh = min(60, max(2, left) + random.uniform(1, room.spread))  # noqa: S311 (jitter, no secret)
     return {
         "phase": phase,
         "number": told.number if told else None,
@@ -100,14 +100,8 @@ def described(room: Room, told: Standing | None, *, free: int) -> dict[str, Any]
         # Those before may take all that is left: better said than found out.
         "may_sell_out": phase in ("waiting", "before") and ahead > free > 0,
         "free": free,
-        "spread": spread,
         "refresh": round(refresh) if phase not in ("door", "out", "over") else None,
     }
-
-
-def spread_of(room: Room) -> int:
-    """Over how many seconds those who wait come for their numbers, so that they do not come all at once."""
-    return min(LONGEST_SPREAD, 2 + room.waiting // settings.NUMBERS_A_SECOND)
 
 
 def phase_of(room: Room, told: Standing | None) -> str:
@@ -145,7 +139,6 @@ def room_state(request: HttpRequest, event_id: int) -> HttpResponse:
         return JsonResponse({"error": _("Servicio no disponible por el momento"), "code": "unavailable"}, status=503)
     if room is None:
         return JsonResponse({"state": "none"})
-    # The spread of now: when the page was made, far fewer may have been waiting.
-    response = JsonResponse(room.model_dump(mode="json") | {"spread": spread_of(room)})
+    response = JsonResponse(room.model_dump(mode="json"))
     response["Cache-Control"] = "public, max-age=1"
     return response

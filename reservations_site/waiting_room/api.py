@@ -28,6 +28,7 @@ class RoomState(serializers.Serializer[Any]):
     rate = serializers.IntegerField(help_text="Buyers let in a minute.")
     minutes = serializers.IntegerField(help_text="How long one may stay inside.")
     waiting = serializers.IntegerField()
+    spread = serializers.IntegerField(help_text="At the opening one comes for one's number within so many seconds.")
     last = serializers.IntegerField(help_text="The last number that was given.")
     door = serializers.IntegerField(help_text="Numbers up to this one have been let in.")
     poll = serializers.ListField(help_text="Up to how many places from the door one asks again after how many seconds.")

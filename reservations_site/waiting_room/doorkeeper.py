@@ -9,6 +9,7 @@ import secrets
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 
@@ -20,6 +21,8 @@ from reservations_site.waiting_room.models import Place, Room
 WINDOW = timedelta(minutes=1)
 # After a pause or an outage the pace makes up for no more than this.
 MOST_CREDIT_SECONDS = 5.0
+# Those who wait come for their numbers within this at most.
+LONGEST_SPREAD = 120
 
 SHA256 = {
     "postgresql": "sha256(convert_to(%(seed)s || id, 'UTF8'))",
@@ -34,6 +37,11 @@ WITH drawn AS (
 )
 UPDATE waiting_room_place SET number = drawn.number FROM drawn WHERE waiting_room_place.id = drawn.id
 """
+
+
+def spread(waiting: int) -> int:
+    """Seconds over which so many come for their numbers at the opening, so that they do not come all at once."""
+    return min(LONGEST_SPREAD, waiting // settings.NUMBERS_A_SECOND)
 
 
 @transaction.atomic
@@ -68,6 +76,9 @@ def _draw(room: Room, now: datetime) -> None:
     room.last_number = Place.objects.filter(room=room).aggregate(last=Max("number"))["last"] or 0
     room.early = 0
     if is_first:
+        # The door opens when they all can know their numbers: else the first would learn of their turns late, and come
+        # in together with the next ones.
+        room.credit = -room.rate / 60 * spread(room.last_number)
         audit.record(
             by="waiting_room", action="room_drawn", event_id=room.event_id, total=room.last_number, seed=room.seed
         )

@@ -65,6 +65,7 @@ def _looked_up(event_id: int) -> dict[str, Any] | None:
     if room is None:
         return None
     now: datetime = room.now  # type: ignore[attr-defined]
+    waiting = room.early + room.last_number - room.door
     return {
         "event_id": event_id,
         "state": state_of(room, now),
@@ -73,7 +74,8 @@ def _looked_up(event_id: int) -> dict[str, Any] | None:
         "now": now.isoformat(),
         "rate": room.rate,
         "minutes": room.minutes,
-        "waiting": room.early + room.last_number - room.door,
+        "waiting": waiting,
+        "spread": 2 + doorkeeper.spread(waiting),
         "last": room.last_number,
         "door": room.door,
         "poll": [*POLL, [None, FARTHEST_POLL]],

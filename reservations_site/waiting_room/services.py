@@ -19,14 +19,12 @@ SETTINGS = ("in_use", "opens_at", "rate", "minutes", "purchases")
 BATCH = 5000
 
 
-def stand_in_line(*, event_id: int, browser: str) -> None:
-    """A place for this browser, the one it has already when that one is not over. The caller knows the room."""
-    _stand_in_line(event_id, browser)
-    doorkeeper.advance(event_id)
-
-
 @retrying
-def _stand_in_line(event_id: int, browser: str) -> None:
+def stand_in_line(*, event_id: int, browser: str) -> None:
+    """A place for this browser, the one it has already when that one is not over. The caller knows the room.
+
+    Its number comes when the doorkeeper comes by next.
+    """
     mine = Place.objects.filter(room_id=event_id, browser=browser)
     # Whoever was in, and is out again, may stand in line anew, at its end.
     mine.filter(Q(expires_at__lte=Now()) | Q(uses__gte=F("room__purchases"))).update(browser=None)

@@ -119,12 +119,13 @@ class Buyer:
     seats: int = 0
     opened_at: float = 0.0
     numbered_at: float = 0.0
+    turn: str = ""
 
     async def live(self) -> None:
         await asyncio.sleep(self.arrives)
         await self._stand_in_line()
         while self.outcome == "on the way":
-            page = await self._ask("room", f"/evento/{self.event_id}/sala")
+            page = await self._ask("turn" if self.turn else "room", f"/evento/{self.event_id}/sala{self.turn}")
             if page.status == 302:
                 await self._shop()
             elif page.status != 200:
@@ -144,6 +145,7 @@ class Buyer:
 
     async def _wait(self, phase: str, page: Answer) -> None:
         """As `room.js` does in this phase; returns when it would load the page again."""
+        self.turn = ""
         if phase == "before":
             found = await self._look_until(lambda found: found["state"] != "before")
             self.opened_at = time.monotonic()
@@ -158,6 +160,7 @@ class Buyer:
             found = await self._look_until(lambda found: self.number <= found["door"] or found["sold_out"])
             if self.number > found["door"]:
                 self.outcome = "told in the line that all is sold"
+            self.turn = "?turno=1"
             await asyncio.sleep(random.random())
         else:
             self.outcome = f"page says {phase or 'nothing'}"

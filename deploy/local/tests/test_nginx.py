@@ -75,14 +75,15 @@ class Site:
     def __init__(self, folder: Path, **settings: str) -> None:
         Replica.calls, Replica.kept_for = [], "1"
         Replica.gate.set()
-        behind, port = free_port(), free_port()
+        behind, port, portal = free_port(), free_port(), (free_port(), free_port())
         self.replicas = [Server((f"127.0.0.{n}", behind), Replica) for n in (11, 12)]
+        self.replicas += [Server((f"127.0.0.{n}", portal[1]), Replica) for n in (31, 32)]
         for replica in self.replicas:
             replica.daemon_threads = True
             threading.Thread(target=replica.serve_forever, args=(0.05,), daemon=True).start()
-        argv = nginx.command(folder / "nginx", port=port, behind=behind, settings=settings)
+        argv = nginx.command(folder / "nginx", port=port, behind=behind, portal=portal, settings=settings)
         self.process = subprocess.Popen(argv, stderr=subprocess.DEVNULL)
-        self.url = f"http://127.0.0.1:{port}"
+        self.url, self.portal = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{portal[0]}"
         assert until(self._is_up, timeout=20), (folder / "nginx" / "error.log").read_text()
         Replica.calls.clear()
 
@@ -228,3 +229,15 @@ def test_when_all_places_are_taken_the_next_buyer_is_told_at_once_and_health_goe
         Replica.gate.set()
         assert {call.result().status_code for call in waiting} == {200}
     assert site.buy().status_code == 200
+
+
+@pytest.mark.parametrize("settings", [{"PORTAL_ROOM_PAGES": "1r/m"}])
+def test_pages_of_those_who_wait_queue_in_nginx_and_all_others_pass(site: Site) -> None:
+    room = f"{site.portal}/evento/1/sala"
+    assert requests.get(room, timeout=20).ok
+    with pytest.raises(requests.ReadTimeout):
+        # Its place in the queue comes up in a minute.
+        requests.get(room, timeout=1)
+    for path in ("/evento/1/sala?turno=1", "/evento/1/sala.json", "/evento/1", "/orden/TF-1"):
+        assert requests.get(f"{site.portal}{path}", timeout=20).ok
+    assert [path for _method, path, _headers in Replica.calls].count("/evento/1/sala") == 1

@@ -14,11 +14,18 @@ VISITOR = Visitor(address="10.0.0.7", language="es-cl")
 
 
 def test_a_call_carries_credential_address_and_language(sites: Sites) -> None:
-    reservations().events(VISITOR)
+    reservations().room(1, VISITOR)
     headers = sites.calls[-1].headers
     assert headers["authorization"].startswith("Service ")
     assert headers["x-forwarded-for"] == "10.0.0.7"
     assert headers["accept-language"] == "es-cl"
+
+
+def test_what_everybody_sees_is_asked_for_unsigned_so_that_nginx_may_answer(sites: Sites) -> None:
+    site = reservations()
+    found = site.events(VISITOR), site.event(1, VISITOR), site.seats(1, VISITOR), site.seat_states(1, VISITOR)
+    assert all(found)
+    assert not any("authorization" in call.headers for call in sites.calls)
 
 
 def test_a_cookie_of_one_answer_goes_out_with_no_other_call(sites: Sites, monkeypatch: pytest.MonkeyPatch) -> None:

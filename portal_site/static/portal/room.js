@@ -22,7 +22,8 @@
   const say = (text) => { said.textContent = text; };
   const later = (seconds, what) => { clearTimeout(timer); timer = setTimeout(what, 1000 * seconds); };
   // Not all in the same second: the server says over how many.
-  const goOn = (spread) => later(Math.random() * spread, () => location.reload());
+  // Whose turn has come says so: nginx lets that one pass those who wait.
+  const goOn = (spread, query = "") => later(Math.random() * spread, () => location.replace(location.pathname + query));
 
   function estimate(minutes) {
     if (minutes < 2) return dataset.soon;
@@ -75,7 +76,7 @@
         if (phase === "before" && found.state !== "before") { say(dataset.sayOpened); goOn(found.spread); return; }
         if (phase === "door" && found.state !== state) { goOn(3); return; }
         if (number) {
-          if (number <= found.door) { say(dataset.sayTurn); goOn(1); return; }
+          if (number <= found.door) { say(dataset.sayTurn); goOn(1, "?turno=1"); return; }
           show(found);
         }
         wait = interval(found);

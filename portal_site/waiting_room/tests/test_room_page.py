@@ -60,6 +60,18 @@ def test_looking_at_the_page_is_not_standing_in_line(client: Client, room: dict[
     assert not calls(sites)
 
 
+def test_when_the_answer_to_joining_is_lost_one_joins_again_as_the_same_browser(
+    client: Client, room: dict[str, Any], sites: Sites
+) -> None:
+    client.get(PAGE)
+    client.post(PAGE)
+    del client.cookies["portal_room_1"]
+    client.get(PAGE)
+    client.post(PAGE)
+    first, second = (call.body["browser"] for call in sites.calls if call.path.endswith("/room/places"))
+    assert first == second
+
+
 def test_before_the_opening_one_waits_without_a_number(client: Client, room: dict[str, Any], sites: Sites) -> None:
     room |= {"state": "before", "opens_at": (datetime.now(ZONE) + timedelta(hours=2)).isoformat()}
     assert "llegar antes no da ventaja" in text(client)

@@ -140,11 +140,29 @@ def test_the_rate_is_never_exceeded_in_any_minute_however_the_ticks_come(event: 
     assert sorted(given) == [*range(1, len(entries) + 1)]
 
 
+def test_the_door_opens_when_all_who_waited_can_know_their_numbers(event: Event, clock: Any, settings: Any) -> None:
+    settings.NUMBERS_A_SECOND = 2
+    make_room(event, opens_at=timezone.now() + HOUR, rate=60)
+    join(event, 20)
+    tick(event)
+    assert selectors.state(event.id)["spread"] == 12
+    now = timezone.now() + HOUR
+    doors = []
+    for second in range(14):
+        clock(event, now + timedelta(seconds=second))
+        doors.append(Room.objects.get().door)
+    # Ten seconds for twenty, and before that at most what the pace makes up for.
+    assert doors[5] == 0
+    assert 0 < doors[11] <= 6
+    assert doors[13] == doors[11] + 2
+
+
 def test_a_lower_rate_holds_for_the_minute_that_is_running(event: Event, clock: Any) -> None:
     make_room(event, rate=600)
     Place.objects.bulk_create(Place(room_id=event.id, browser=new_browser()) for _number in range(200))
     now = timezone.now()
-    for _tick in range(5):
+    # In the first second those who waited come for their numbers.
+    for _tick in range(6):
         now += timedelta(seconds=1)
         clock(event, now)
     inside = Room.objects.get().door
