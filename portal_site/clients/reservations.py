@@ -188,7 +188,8 @@ class ReservationsSite:
         known = kept.get(path)
         headers = {"If-None-Match": known.etag} if known and known.etag else {}
         try:
-            response = self.site.call("GET", path, visitor=visitor, headers=headers, signed=False)
+            # Signed, so that nginx asks the site: a map shows the exact state.
+            response = self.site.call("GET", path, visitor=visitor, headers=headers)
         except Refused as refused:
             if refused.status == 404:
                 return None
