@@ -7,6 +7,7 @@ With a single one (no RESERVATIONS_CLUSTER_URLS) nothing here does anything.
 
 import logging
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -46,6 +47,14 @@ class Away(OperationalError):
 _away: dict[int, float] = {}
 
 
+class _Thread(threading.local):
+    # The first cluster's connections, while this thread serves one; so that one inside another finds its way back.
+    home: dict[str, Any] = {}
+
+
+_thread = _Thread()
+
+
 def count() -> int:
     return 1 + len(settings.CLUSTER_ALIASES)
 
@@ -67,9 +76,10 @@ def on(number: int, *, healing: bool = False) -> Iterator[None]:
     if time.monotonic() < _away.get(number, 0.0):
         raise Away(f"cluster {number} did not answer a moment ago")
     before = {alias: connections[alias] for alias in ALIASES if alias in settings.DATABASES}
-    if number:
-        for alias in before:
-            connections[alias] = connections[settings.CLUSTER_ALIASES[number - 1]]
+    is_outermost, home = not _thread.home, _thread.home or before
+    for alias in before:
+        connections[alias] = connections[settings.CLUSTER_ALIASES[number - 1]] if number else home[alias]
+    _thread.home = home
     try:
         if not healing and closing.is_closed():
             raise Away(f"cluster {number} heals")
@@ -81,6 +91,8 @@ def on(number: int, *, healing: bool = False) -> Iterator[None]:
     finally:
         for alias, connection in before.items():
             connections[alias] = connection
+        if is_outermost:
+            _thread.home = {}
 
 
 def _is_gone(error: OperationalError | InterfaceError) -> bool:

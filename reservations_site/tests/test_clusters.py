@@ -143,6 +143,15 @@ def test_seats_of_two_clusters_are_of_two_events(here: Event, there: Event, api:
     assert reserve(api, *of(here, "A-1"), *of(there, "A-1")).json()["code"] == "several_events"
 
 
+def test_one_cluster_inside_another(here: Event, there: Event) -> None:
+    with clusters.on(1), clusters.on(0):
+        assert Event.objects.filter(id=here.id).exists()
+        with clusters.on(1):
+            assert Event.objects.filter(id=there.id).exists()
+        assert Event.objects.filter(id=here.id).exists()
+    assert Event.objects.filter(id=here.id).exists()
+
+
 def test_an_id_of_no_cluster_is_unknown(here: Event, api: Client) -> None:
     assert reserve(api, 7 * clusters.SPAN).json()["code"] == "unknown_seat"
     assert api.get(f"/api/events/{7 * clusters.SPAN}").json()["code"] == "unknown_event"
