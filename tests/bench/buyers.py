@@ -14,7 +14,9 @@ from urllib.parse import urlencode
 
 from middleware_worker.contract.rut import format_rut
 
-CONNECTIONS = 256
+# At once, of all browsers together: more of those whose pages wait in nginx's queue than it holds, and apart from them
+# the others, as each browser has connections of its own.
+IN_LINE, CONNECTIONS = 800, 256
 ANSWER_SECONDS = 40.0
 # Who is told to come again, or hears nothing, waits so long, as the page of nginx does.
 AGAIN_SECONDS = 5.0
@@ -47,7 +49,8 @@ class Web:
     """Kept connections to one address, shared by all browsers; how long every answer took, by what was asked."""
 
     def __init__(self, port: int) -> None:
-        self.port, self.places = port, asyncio.Semaphore(CONNECTIONS)
+        self.port = port
+        self.in_line, self.others = asyncio.Semaphore(IN_LINE), asyncio.Semaphore(CONNECTIONS)
         self.idle: deque[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = deque()
         self.seconds: dict[str, list[float]] = {}
         self.statuses: Counter[tuple[str, int]] = Counter()
@@ -55,7 +58,7 @@ class Web:
     async def ask(self, what: str, path: str, *, cookies: Mapping[str, str], form: Mapping[str, Any] | None) -> Answer:
         """The answer; status 0 when there was none."""
         began = time.monotonic()
-        async with self.places:
+        async with self.in_line if what in ("room", "join") else self.others:
             try:
                 answer = await asyncio.wait_for(self._ask(path, cookies, form), ANSWER_SECONDS)
             except (OSError, asyncio.IncompleteReadError, TimeoutError):
