@@ -56,9 +56,9 @@ def seat_map(*, event_id: int, plan: SeatPlan) -> SeatMap:
     """The map of an event's house, whatever is sold of it."""
     if not plan.seats:
         return SeatMap(SafeString(), SafeString(), SafeString(), {})
-    if not plan.etag:
-        return _Builder(plan).build()
-    key = f"map:{event_id}:{get_language()}:{hash(plan.etag)}"
+    # Not by the plan's ETag, which is another one with each seat that is sold.
+    house = hash((plan.sections, *(seat.place() for seat in plan.seats)))
+    key = f"map:{event_id}:{get_language()}:{house}"
     found: SeatMap | None = cache.get(key)
     if found is None:
         found = _Builder(plan).build()

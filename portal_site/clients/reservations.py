@@ -68,6 +68,10 @@ class Seat(Answer):
     y: float
     price: Pesos = 0
 
+    def place(self) -> tuple[object, ...]:
+        """All of it but its status."""
+        return self.id, self.seat_number, self.section, self.row, self.number, self.x, self.y, self.price
+
 
 class SeatPlan(Answer):
     """All seats of an event, with the ETag that names this state of them."""
