@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from typing import Any, TypeVar
 
 from django.apps import AppConfig
@@ -34,9 +35,11 @@ ALIASES = ("default", "replica")
 OF_EVENT = re.compile(r"/api/events/([0-9]{1,18})(?:/|$)")
 
 
-# A cluster that could not be reached is tried again after this long; meanwhile its callers are told at once, so that
-# they do not take the threads from those of the others.
-AWAY_SECONDS = 1.0
+# One that is away, or hangs, must not take the threads from the callers of the others: a process serves so many calls
+# of a cluster at once that one thread is left, and a caller who finds no place within this time takes it to be away.
+# Then one caller in so many seconds tries it, and the others are told at once to come again.
+PLACE_SECONDS = 0.5
+AWAY_SECONDS = 4.0
 
 
 class Away(OperationalError):
@@ -62,7 +65,7 @@ def count() -> int:
 def number_of(id: int) -> int:
     """The cluster of an id; the first one for an id of none, which nobody knows there either."""
     number = id // SPAN
-    return number if number < count() else 0
+    return number if 0 < number < count() else 0
 
 
 def serving(id: int) -> AbstractContextManager[None]:
@@ -73,21 +76,53 @@ def serving(id: int) -> AbstractContextManager[None]:
 @contextmanager
 def on(number: int, *, healing: bool = False) -> Iterator[None]:
     """This cluster is the thread's database inside. Raises Away; what heals it is let in while it heals."""
-    if time.monotonic() < _away.get(number, 0.0):
+    with _place(number), _connected(number):
+        # Here, since `is_closed` passes over a database that is away.
+        connections["default"].ensure_connection()
+        if not healing and closing.is_closed():
+            raise Away(f"cluster {number} heals")
+        yield
+
+
+@contextmanager
+def _place(number: int) -> Iterator[None]:
+    """One of the places that this process has for a cluster's calls; notes whether the cluster answers."""
+    now = time.monotonic()
+    if now < _away.get(number, 0.0):
         raise Away(f"cluster {number} did not answer a moment ago")
+    if number in _away:
+        # This caller tries it.
+        _away[number] = now + AWAY_SECONDS
+    places = _places(number)
+    if not places.acquire(timeout=PLACE_SECONDS):
+        _away[number] = time.monotonic() + AWAY_SECONDS
+        raise Away(f"cluster {number} hangs")
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        if _is_gone(error):
+            _away[number] = time.monotonic() + AWAY_SECONDS
+        raise
+    else:
+        _away.pop(number, None)
+    finally:
+        places.release()
+
+
+@cache
+def _places(number: int) -> threading.BoundedSemaphore:
+    return threading.BoundedSemaphore(max(1, settings.WEB_THREADS - 1))
+
+
+@contextmanager
+def _connected(number: int) -> Iterator[None]:
     before = {alias: connections[alias] for alias in ALIASES if alias in settings.DATABASES}
     is_outermost, home = not _thread.home, _thread.home or before
     for alias in before:
         connections[alias] = connections[settings.CLUSTER_ALIASES[number - 1]] if number else home[alias]
     _thread.home = home
     try:
-        if not healing and closing.is_closed():
-            raise Away(f"cluster {number} heals")
         yield
-    except (OperationalError, InterfaceError) as error:
-        if _is_gone(error):
-            _away[number] = time.monotonic() + AWAY_SECONDS
-        raise
     finally:
         for alias, connection in before.items():
             connections[alias] = connection
@@ -127,12 +162,22 @@ def everywhere(call: Callable[[], T], *, healing: bool = False) -> list[T]:
     return found
 
 
-def gathered(call: Callable[[], list[T]]) -> list[T]:
-    """The lists of all clusters as one; those of a cluster that does not answer are missing, unless none answers."""
-    found, lost = reached(call)
+def gathered(call: Callable[[], list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    """The rows of all clusters as one list; those of a cluster that does not answer are missing, unless none answers.
+
+    A row whose id is another cluster's is left out: a call about it would be served there.
+    """
+    if not settings.CLUSTER_ALIASES:
+        return call()
+    found, lost = reached(lambda: [row for row in call() if number_of(row["id"]) == _number_now()])
     if lost and not found:
         raise lost
-    return [one for part in found for one in part]
+    return [row for part in found for row in part]
+
+
+def _number_now() -> int:
+    alias = connections["default"].alias
+    return settings.CLUSTER_ALIASES.index(alias) + 1 if alias in settings.CLUSTER_ALIASES else 0
 
 
 def holding(is_here: Callable[[], bool]) -> AbstractContextManager[None]:

@@ -33,17 +33,18 @@ RUT_LIMIT = env.int("RESERVATIONS_RUT_LIMIT", default=30)
 CHALLENGE = env.str("RESERVATIONS_CHALLENGE", default="")
 # When a waiting room opens, those who wait come for their numbers spread over so many seconds that this many come in
 # each: what two cores with everything on them answer beside all others (`make bench-room`).
-NUMBERS_A_SECOND = env.int("RESERVATIONS_NUMBERS_A_SECOND", default=150)
+NUMBERS_A_SECOND = max(1, env.int("RESERVATIONS_NUMBERS_A_SECOND", default=150))
 # Places in a waiting room are deleted this long after the sale has ended.
 ROOM_KEEP_DAYS = env.int("RESERVATIONS_ROOM_KEEP_DAYS", default=7)
 # A reservation or a cancel that meets a fail-over of the database is tried again inside the site for so long.
 FAILOVER_WAIT_SECONDS = env.float("RESERVATIONS_FAILOVER_WAIT_SECONDS", default=5)
 # So many requests of one process may wait at once; one thread of gunicorn's is always left for all others.
 # With several clusters half of them, since one that is away shall not take the threads of the others.
-FAILOVER_WAITERS = env.int("RESERVATIONS_FAILOVER_WAITERS", default=0)
-if not FAILOVER_WAITERS:
-    threads = env.int("WEB_THREADS", default=4)
-    FAILOVER_WAITERS = max(1, threads // 2 if env.list("RESERVATIONS_CLUSTER_URLS", default=[]) else threads - 1)
+WEB_THREADS = env.int("WEB_THREADS", default=4)
+CLUSTER_URLS = env.list("RESERVATIONS_CLUSTER_URLS", default=[])
+FAILOVER_WAITERS = env.int(
+    "RESERVATIONS_FAILOVER_WAITERS", default=max(1, WEB_THREADS // 2 if CLUSTER_URLS else WEB_THREADS - 1)
+)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -107,9 +108,11 @@ if replica_url := env.str("RESERVATIONS_REPLICA_URL", default=""):
 # jobs, or a web process for staff works on one: its own URL above, its number here.
 CLUSTER = env.int("RESERVATIONS_CLUSTER", default=0)
 CLUSTER_ALIASES = []
-for cluster, url in enumerate(env.list("RESERVATIONS_CLUSTER_URLS", default=[]), 1):
+for cluster, url in enumerate(CLUSTER_URLS, 1):
     DATABASES[f"cluster_{cluster}"] = database(url)
     CLUSTER_ALIASES.append(f"cluster_{cluster}")
+# With several, these calls ask themselves whether the cluster that they are about is closed.
+CLOSED_BY_THEMSELVES = ("/api/reserv", "/api/events", "/api/internal/") if CLUSTER_ALIASES else ()
 DATABASE_ROUTERS = ["reservations_site.router.ReservationsRouter"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

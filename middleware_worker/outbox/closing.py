@@ -4,6 +4,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 
+from django.conf import settings
 from django.db import DatabaseError, InterfaceError, connection
 from django.http import HttpRequest, HttpResponse
 
@@ -64,6 +65,7 @@ class ClosedWhileHealing:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path.startswith(STILL_OPEN) and is_closed():
+        ask_themselves = tuple(getattr(settings, "CLOSED_BY_THEMSELVES", ()))
+        if not request.path.startswith(STILL_OPEN + ask_themselves) and is_closed():
             return unavailable()
         return self.get_response(request)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, connection
 from django.db.models import Count, Min, Q, QuerySet
 from django.utils import timezone
 
@@ -40,10 +40,8 @@ def catalogue(read: Callable[[str | None], T]) -> T:
         return read("default")
 
 
-class _Primary:
-    """Until when (time.monotonic) this process takes the primary to be away."""
-
-    away_until = 0.0
+# Until when (time.monotonic) this process takes a primary to be away, by its connection's name.
+_away_until: dict[str, float] = {}
 
 
 def displayed(read: Callable[[str], T]) -> T:
@@ -54,12 +52,13 @@ def displayed(read: Callable[[str], T]) -> T:
     """
     if "replica" not in settings.DATABASES:
         return read("default")
-    if time.monotonic() >= _Primary.away_until:
+    name = connection.alias
+    if time.monotonic() >= _away_until.get(name, 0.0):
         try:
             return read("default")
         except (OperationalError, InterfaceError) as error:
             log.warning("the primary does not answer, the replica is shown: %s", error)
-            _Primary.away_until = time.monotonic() + PRIMARY_ASKED_EVERY
+            _away_until[name] = time.monotonic() + PRIMARY_ASKED_EVERY
     return read("replica")
 
 

@@ -15,6 +15,7 @@ from reservations_site import clusters
 from reservations_site.events.models import Event, EventSection, Seat
 from reservations_site.reservations import refusals
 from reservations_site.reservations.best_available import Place
+from reservations_site.reservations.failover import through_failover
 from reservations_site.reservations.models import ALPHABET, Line, Reservation
 
 RUT_LIMIT_PERIOD = timedelta(minutes=1)
@@ -67,7 +68,8 @@ def typed_code(text: str) -> str:
 
 def cluster_of(code: str) -> AbstractContextManager[None]:
     """The cluster that has a booking of this code is the database inside."""
-    return clusters.holding(Reservation.objects.filter(code=typed_code(code)).exists)
+    is_here = Reservation.objects.filter(code=typed_code(code)).exists
+    return through_failover(lambda _again: clusters.holding(is_here))
 
 
 def by_code(code: str) -> Booking:

@@ -59,9 +59,9 @@ def reserve_seats(
     claim = Claim(rut, name, email, caller, by, digest(asked), idempotency_key or automatic_key(), admission)
     if len(wanted) > settings.MAX_SEATS:
         raise refusals.too_many_seats(settings.MAX_SEATS)
-    if clusters.number_of(wanted[0]) != clusters.number_of(wanted[-1]):
+    if len({clusters.number_of(seat) for seat in wanted if seat < clusters.count() * clusters.SPAN}) > 1:
         raise refusals.several_events()
-    with clusters.serving(wanted[0]):
+    with clusters.serving(min(wanted, default=0)):
         return through_failover(lambda again: _reserve_seats(wanted, replace(claim, is_run_again=again), hold=hold))
 
 

@@ -59,7 +59,9 @@ def forget() -> None:
 @pytest.fixture(autouse=True)
 def _two_clusters(settings: Any, transactional_db: None) -> None:
     settings.CLUSTER_ALIASES = ["cluster_1"]
+    settings.CLOSED_BY_THEMSELVES = ("/api/reserv", "/api/events", "/api/internal/")
     clusters._away.clear()
+    clusters._places.cache_clear()
     with connections["cluster_1"].cursor() as cursor:
         # The router keeps pytest-django from doing it: by itself a cluster's tables are no business of this process.
         made = [name for name in connections["cluster_1"].introspection.table_names(cursor) if "migration" not in name]
@@ -249,6 +251,49 @@ def test_a_cluster_that_heals_is_closed_alone(here: Event, there: Event, api: Cl
     assert reserve(api, *of(here, "A-1")).status_code == 201
     assert reserve(api, clusters.SPAN + 1).status_code == 503
     assert api.get(f"/api/events/{there.id}/seats").status_code == 503
+
+
+def test_the_first_one_too(here: Event, there: Event, api: Client, worker: Client) -> None:
+    (line,), (other,) = held(here, "A-1").lines, held(there, "A-1").lines
+    closing.close(reason="test")
+    for path, body in (("/api/reserve", {"seat_id": of(there, "A-2")[0], "user_id": 8}),):
+        assert api.post(path, body, content_type="application/json").status_code == 200
+    assert reserve(api, *of(there, "A-3")).status_code == 201
+    assert reserve(api, 1).status_code == 503
+    assert [row["name"] for row in api.get("/api/events").json()["events"]] == ["Allá"]
+    answers = worker.post("/api/internal/messages", messages(line, other), content_type="application/json").json()
+    assert [answer["result"] for answer in answers["answers"]] == ["retry", "done"]
+
+
+def test_one_that_hangs_leaves_a_thread_to_the_others(
+    here: Event, there: Event, api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(clusters, "PLACE_SECONDS", 0.01)
+    places = clusters._places(1)
+    while places.acquire(blocking=False):
+        pass
+    assert reserve(api, clusters.SPAN + 1).status_code == 503
+    monkeypatch.setattr(clusters, "_places", None)
+    assert reserve(api, clusters.SPAN + 1).status_code == 503
+    monkeypatch.undo()
+    assert reserve(api, *of(here, "A-1")).status_code == 201
+
+
+def test_it_is_asked_again_by_one_caller_and_then_by_all(
+    there: Event, api: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clusters._away[1] = 0.0
+    seats = of(there, "A-1", "A-2")
+    assert not clusters._away
+    clusters._away[1] = 0.0
+    assert [reserve(api, seat).status_code for seat in seats] == [201, 201]
+
+
+def test_an_event_under_another_clusters_number_is_not_listed(here: Event, there: Event, api: Client) -> None:
+    with clusters.on(1):
+        Event.objects.create(id=here.id + 1, name="Sin número", venue=there.venue, starts_at=there.starts_at,
+                             sales_open_at=there.sales_open_at, status="published")  # fmt: skip
+    assert {row["name"] for row in api.get("/api/events").json()["events"]} == {"Aquí", "Allá"}
 
 
 def test_billing_heals_all_clusters(here: Event, there: Event, billing: Client) -> None:

@@ -91,7 +91,7 @@ def _let_in(room: Room, now: datetime) -> None:
     # Nobody is sent into a shop without a free seat; they go on when one comes back.
     room.is_sold_out = not Seat.objects.filter(event_id=room.event_id, status=Seat.Status.AVAILABLE).exists()
     if room.is_paused or room.is_sold_out:
-        room.credit = 0.0
+        room.credit = min(room.credit, 0.0)
         return
     # Numbers are let in in order, so those of the last minute are among the last `rate` of them.
     last = Place.objects.filter(room=room, number__gt=room.door - room.rate, number__lte=room.door)

@@ -4,8 +4,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F, Q, Value
+from django.db.models.functions import Coalesce, Least, Now
 from django.utils import timezone
 
 from middleware_worker.outbox.transactions import retrying
@@ -64,12 +64,15 @@ def change_room(*, event: Event, by: str, **wanted: Any) -> Room:
     found = locks.room(event.id)
     room = found or Room(event=event, is_paused=False)
     changes = {name: value for name, value in wanted.items() if found is None or getattr(room, name) != value}
+    if "rate" in changes and room.credit < 0:
+        # A time that is waited for yet, counted in people: it stays as long.
+        room.credit *= changes["rate"] / room.rate
     for name, value in changes.items():
         setattr(room, name, value)
     if found is None:
         room.save(force_insert=True)
     elif changes:
-        room.save(update_fields=list(changes))
+        room.save(update_fields=[*changes, "credit"])
     if changes:
         shown = [f"{name}={value}" for name, value in changes.items()]
         audit.record(by=by, action="room_changed" if found else "room_added", event_id=event.id, changes=shown)
@@ -82,7 +85,7 @@ def pause(*, event_id: int, paused: bool, by: str) -> bool:
     room = locks.room(event_id)
     if room is None or room.is_paused == paused:
         return False
-    Room.objects.filter(event_id=event_id).update(is_paused=paused, credit=0)
+    Room.objects.filter(event_id=event_id).update(is_paused=paused, credit=Least("credit", Value(0.0)))
     audit.record(by=by, action="room_paused" if paused else "room_resumed", event_id=event_id)
     return True
 

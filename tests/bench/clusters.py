@@ -1,7 +1,7 @@
 """`make bench-clusters`: two PostgreSQL clusters sell different events behind one address, and one of them dies.
 
-Sells on both at once, kills the second one's PostgreSQL with -9 on the way, starts it again, and looks at what was
-answered and at what the databases and billing hold. Writes what came of it into docs/scaling.md.
+Sells on both at once, kills the second one's PostgreSQL with -9 on the way and starts it again, then freezes and thaws
+it, and looks at what was answered and at what the databases and billing hold. Writes what came of it into docs/scaling.md.
 """
 
 import argparse
@@ -25,14 +25,18 @@ FOLDER = ROOT / ".test" / "bench-clusters"
 PAGE = ROOT / "docs" / "scaling.md"
 BEGIN = "<!-- make bench-clusters writes from here -->"
 SPAN = 10**12
+TITLES = {
+    "calm": "both live",
+    "killed": "cluster 1 killed, and started again",
+    "frozen": "cluster 1 frozen (no answer, no refusal), and thawed",
+}
 RATE, SEATS = 60.0, 20_000
 CARRIED_WITHIN = 120.0
 
 
-def sell(system: System, seconds: float, *, killed: bool) -> list[dict[str, Any]]:
-    """What came of selling an event on each cluster at the same time; with `killed` the second one dies meanwhile."""
-    kind = "broken" if killed else "calm"
-    events = [system.make_event(f"{kind} {number}", SEATS, cluster=number) for number in range(2)]
+def sell(system: System, seconds: float, how: str) -> list[dict[str, Any]]:
+    """What came of selling an event on each cluster at the same time: calm, or the second one killed or frozen."""
+    events = [system.make_event(f"{how} {number}", SEATS, cluster=number) for number in range(2)]
     with ThreadPoolExecutor(2) as pool:
         runs = [
             pool.submit(
@@ -40,14 +44,15 @@ def sell(system: System, seconds: float, *, killed: bool) -> list[dict[str, Any]
             )
             for number, (first, _event) in enumerate(events)
         ]
-        if killed:
+        if how != "calm":
             time.sleep(seconds / 4)
-            system.clusters[0].kill()
-            print("  killed the second cluster's PostgreSQL", flush=True)
+            second = system.clusters[0]
+            second.kill() if how == "killed" else second.pause()
+            print(f"  the second cluster's PostgreSQL is {how}", flush=True)
             time.sleep(seconds / 4)
+            second.start() if how == "killed" else second.resume()
+            print("  it goes on", flush=True)
             system.connections.pop(1).close()
-            system.clusters[0].start()
-            print("  started it again", flush=True)
         found = [run.result() for run in runs]
     count = "SELECT count(*), count(DISTINCT seat_id) FROM reservations_line JOIN reservations_reservation r ON r.id ="
     for number, (run, (_first, event)) in enumerate(zip(found, events, strict=True)):
@@ -83,26 +88,29 @@ def seen(system: System) -> dict[str, Any]:
     }
 
 
-def problems(calm: list[dict[str, Any]], broken: list[dict[str, Any]], more: Mapping[str, Any]) -> list[str]:
+def problems(runs: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any]) -> list[str]:
     """What must not be."""
-    first, second = (Counter(run["statuses"]) for run in broken)
+    each = [run for pair in runs.values() for run in pair]
     checks = {
-        f"calm: {[run['statuses'] for run in calm]}": any(set(run["statuses"]) != {"200"} for run in calm),
-        "calm: answers and rows differ": any(run["statuses"]["200"] != run["rows"] for run in calm),
-        "a seat was sold twice": any(run["rows"] != run["seats"] for run in calm + broken),
-        f"the first cluster noticed: {dict(first)}": set(first) != {"200"} or first["200"] != broken[0]["rows"],
-        f"the second cluster answered {dict(second)}": bool(set(second) - {"200", "503"}),
-        "the second cluster was never away: the run proves nothing": second["503"] == 0,
-        "an answer of 200 has no row": second["200"] > broken[1]["rows"],
-        "ids of the second cluster are not its own": broken[1]["event"] < SPAN,
+        "a seat was sold twice": any(run["rows"] != run["seats"] for run in each),
+        "more answers of 200 than reservations": any(run["statuses"]["200"] > run["rows"] for run in each),
+        "ids of the second cluster are not its own": runs["calm"][1]["event"] < SPAN,
         f"carried {more['carried']}": any(all_ != done for all_, done in more["carried"]),
-        f"billing has {more['tickets']} tickets": more["tickets"] != sum(run["rows"] for run in calm + broken),
+        f"billing has {more['tickets']} tickets": more["tickets"] != sum(run["rows"] for run in each),
         f"listed {more['listed']}, found {more['found']}": more["listed"] != {0, 1} or not all(more["found"]),
     }
+    for how, (first, second) in runs.items():
+        known = Counter(second["statuses"])
+        checks |= {
+            f"{how}: the first cluster noticed: {first['statuses']}": set(first["statuses"]) != {"200"},
+            f"{how}: the first cluster's rows differ": first["statuses"]["200"] != first["rows"],
+            f"{how}: the second cluster answered {dict(known)}": bool(set(known) - {"200", "503"}),
+            f"{how}: away or not, the run proves nothing: {dict(known)}": (known["503"] == 0) != (how == "calm"),
+        }
     return [what for what, is_wrong in checks.items() if is_wrong]
 
 
-def page(calm: list[dict[str, Any]], broken: list[dict[str, Any]], more: Mapping[str, Any], seconds: float) -> str:
+def page(found: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any], seconds: float) -> str:
     about = "; ".join(f"{name} {value}" for name, value in report.machine().items())
     lines = [
         f"{seconds:.0f} s each, {RATE:.0f} reservations/s arriving for an event of either, two replicas. {about}.",
@@ -110,13 +118,13 @@ def page(calm: list[dict[str, Any]], broken: list[dict[str, Any]], more: Mapping
         "| | event on cluster 0 | event on cluster 1 |",
         "| --- | --- | --- |",
     ]
-    for title, runs in (("both live", calm), ("cluster 1 killed, and started again", broken)):
+    for how, runs in found.items():
         cells = []
         for run in runs:
             answers = ", ".join(f"{count} × {status}" for status, count in sorted(run["statuses"].items()))
             good = run["by_status"].get("200", at([]))
             cells.append(f"{answers}; {run['rows']} rows; p50 {good['p50']:.0f} ms, p99 {good['p99']:.0f} ms of 200")
-        lines.append(f"| {title} | {' | '.join(cells)} |")
+        lines.append(f"| {TITLES[how]} | {' | '.join(cells)} |")
     carried = [f"{done} of {all_}" for all_, done in more["carried"]]
     lines += [f"| receipted by billing, which has {more['tickets']} tickets | {' | '.join(carried)} |"]
     return "\n".join([*lines, ""])
@@ -132,15 +140,14 @@ def main() -> int:
     try:
         with System(FOLDER, workers=1, carrying=True, clusters=2) as system:
             print("  both clusters are up", flush=True)
-            calm = sell(system, chosen.seconds, killed=False)
-            broken = sell(system, chosen.seconds, killed=True)
+            found = {how: sell(system, chosen.seconds, how) for how in TITLES}
             more = seen(system) | {"carried": carried(system), "tickets": system.tickets()}
     finally:
         leash.sweep(FOLDER)
         shutil.rmtree(FOLDER, ignore_errors=True)
-    text = page(calm, broken, more, chosen.seconds)
+    text = page(found, more, chosen.seconds)
     print(f"\n{text}", flush=True)
-    if wrong := problems(calm, broken, more):
+    if wrong := problems(found, more):
         print("Wrong: " + "; ".join(wrong), file=sys.stderr)
         return 1
     if not chosen.dry:

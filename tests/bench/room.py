@@ -31,6 +31,11 @@ GIVE_UP = 0.05
 # So many come after the opening, within so many seconds.
 LATE, LATE_SECONDS = 0.25, 60.0
 ALL_HAVE_COME = 5.0
+# Killed with -9 once this share of the seats is sold.
+DEATHS = {"reservations-1": 0.1, "portal-1": 0.4}
+# How a visit may end, and what may be answered on the way: 0 is nobody, while a replica dies.
+ENDS = {"bought", "gave up in the line", "told in the line that all is sold", "found inside that all is sold"}
+ANSWERS = {0, 200, 302, 409, 503}
 MAKE_ROOM = """
 INSERT INTO waiting_room_room (
     event_id, in_use, opens_at, rate, minutes, purchases, is_paused, last_number, door, early, credit, seed, is_sold_out
@@ -72,25 +77,26 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float:
     return correlation(ranks(one), ranks(other))
 
 
-async def sale(system: System, buyers: Sequence[Buyer], *, opens_in: float, seconds: float) -> None:
-    """Lets all of them live, at most so long; kills one replica of each site while they wait and while they buy."""
+async def sale(system: System, buyers: Sequence[Buyer], *, seats: int, seconds: float) -> list[str]:
+    """Lets all of them live, at most so long; kills a replica of each site while they buy. Those not killed by the end."""
     began, lives = time.monotonic(), [asyncio.create_task(buyer.live()) for buyer in buyers]
-    deaths = {"reservations-1": opens_in + 30, "portal-1": opens_in + 50}
+    deaths = dict(DEATHS)
     while (now := time.monotonic() - began) < seconds and not all(life.done() for life in lives):
-        for name, moment in list(deaths.items()):
-            if now >= moment:
-                deaths.pop(name)
+        outcomes = Counter(buyer.outcome for buyer in buyers)
+        placed, sold = sum(buyer.number > 0 for buyer in buyers), sum(buyer.seats for buyer in buyers)
+        for name, share in DEATHS.items():
+            if name in deaths and sold >= share * seats:
+                del deaths[name]
                 system.stack.supervisor.kill(name)
                 print(f"  killed {name}", flush=True)
-        outcomes = Counter(buyer.outcome for buyer in buyers)
-        placed = sum(buyer.number > 0 for buyer in buyers)
         print(f"  {now:4.0f} s: {placed} have a number; {dict(outcomes.most_common(4))}", flush=True)
-        await asyncio.sleep(10)
+        await asyncio.sleep(5)
     for life in lives:
         life.cancel()
     ended = await asyncio.gather(*lives, return_exceptions=True)
     if errors := [one for one in ended if isinstance(one, Exception)]:
         raise errors[0]
+    return list(deaths)
 
 
 def known(system: System) -> dict[str, Any]:
@@ -115,7 +121,7 @@ def known(system: System) -> dict[str, Any]:
     return found
 
 
-def problems(found: dict[str, Any], buyers: Sequence[Buyer], *, seats: int, rate: int) -> list[str]:
+def problems(found: dict[str, Any], buyers: Sequence[Buyer], web: Web, *, seats: int, rate: int) -> list[str]:
     """What must not be, whatever the machine."""
     outcomes = Counter(buyer.outcome for buyer in buyers)
     bought, made = sum(buyer.seats for buyer in buyers), found["reservations"][0]
@@ -126,7 +132,9 @@ def problems(found: dict[str, Any], buyers: Sequence[Buyer], *, seats: int, rate
         f"{found['let in'][0]} let in within a minute": found["let in"][0] > rate,
         f"{found['outside'][0]} reserved outside of their turn": found["outside"][0] > 0,
         f"{found['places'][0]} places of {len(buyers)} buyers": found["places"][0] != len(buyers),
-        f"stuck: {outcomes['on the way']}": outcomes["on the way"] > 0,
+        f"visits ended otherwise: {outcomes}": bool(outcomes.keys() - ENDS),
+        f"answers: {web.statuses}": bool({status for _what, status in web.statuses} - ANSWERS),
+        f"not killed: {found['not killed']}": bool(found["not killed"]),
         f"{found['overtaken']} overtaken": found["overtaken"] > 0,
     }  # fmt: skip
     return [what for what, is_wrong in checks.items() if is_wrong]
@@ -167,7 +175,7 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench-room", description=__doc__)
     parser.add_argument("--buyers", type=int, default=20_000)
     parser.add_argument("--seats", type=int, default=2_400)
-    parser.add_argument("--rate", type=int, default=600, help="let in a minute")
+    parser.add_argument("--rate", type=int, default=300, help="let in a minute")
     parser.add_argument("--opens-in", type=float, default=300.0, metavar="SECONDS", help="most come before that")
     parser.add_argument("--at-most", type=float, default=900.0, metavar="SECONDS")
     parser.add_argument("--dry", action="store_true", help="write nothing")
@@ -190,15 +198,15 @@ def main() -> int:
                 for n in range(chosen.buyers)
             ]  # fmt: skip
             began = time.monotonic()
-            asyncio.run(sale(system, buyers, opens_in=chosen.opens_in, seconds=chosen.at_most))
+            left = asyncio.run(sale(system, buyers, seats=chosen.seats, seconds=chosen.at_most))
             took = time.monotonic() - began
-            found = known(system)
+            found = known(system) | {"not killed": left}
     finally:
         leash.sweep(FOLDER)
         shutil.rmtree(FOLDER, ignore_errors=True)
     text = page(found, buyers, web, chosen, took)
     print(f"\n{text}", flush=True)
-    if wrong := problems(found, buyers, seats=chosen.seats, rate=chosen.rate):
+    if wrong := problems(found, buyers, web, seats=chosen.seats, rate=chosen.rate):
         print("Wrong: " + "; ".join(wrong), file=sys.stderr)
         return 1
     if not chosen.dry:

@@ -33,7 +33,7 @@ FREE_RUN = {
     "NUM_PROXIES": "1",
     "LOG_LEVEL": "WARNING",
 }
-NGINX = {"RESERVATIONS_ADDRESS_RATE": "100000000r/m"}
+NGINX = {"RESERVATIONS_ADDRESS_RATE": "100000000r/m", "PORTAL_ADDRESS_PAGES": "100000r/s"}
 MAKE_EVENT = """
 WITH venue AS (
     INSERT INTO venues_venue (name, city, address, curved) VALUES ('{name}', 'Santiago', '', false) RETURNING id

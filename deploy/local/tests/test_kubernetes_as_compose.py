@@ -36,7 +36,7 @@ ELSEWHERE = re.compile(r"(etcd|patroni|mariadb|rabbitmq)-\d|proxy-.*|portal-data
 DIFFERENT = {
     *("BIND", "OPERATORS_BIND", "HTTPS", "NUM_PROXIES"),  # behind an ingress controller that ends TLS
     *("WEB_NETWORK", "FRONT_PROXY", "PUBLIC_SCHEME", "NGINX_ENVSUBST_TEMPLATE_DIR"),
-    *("RESERVATIONS_ADDRESS_RATE", "RESERVATIONS_AT_ONCE", "PORTAL_ROOM_PAGES"),  # two of nginx
+    *("RESERVATIONS_ADDRESS_RATE", "RESERVATIONS_AT_ONCE", "PORTAL_ROOM_PAGES", "PORTAL_ADDRESS_PAGES"),  # two of nginx
     *("BILLING_GATEWAY", "BILLING_PORTAL_URL", "BILLING_RESERVATIONS_METRICS_URL"),
     *(f"{site}_ALLOWED_HOSTS" for site in ("RESERVATIONS", "BILLING", "PORTAL", "MIDDLEWARE")),
     *(f"{site}_TRUSTED_ORIGINS" for site in ("RESERVATIONS", "BILLING", "PORTAL")),

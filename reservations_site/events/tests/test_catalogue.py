@@ -229,7 +229,7 @@ def test_without_a_replica_a_lost_database_is_not_hidden(monkeypatch: pytest.Mon
 @pytest.fixture
 def primary_away(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
     """A read that finds only the replica; what it asked is in its `asked`."""
-    monkeypatch.setattr(selectors._Primary, "away_until", 0.0)
+    monkeypatch.setattr(selectors, "_away_until", {})
     asked: list[str] = []
 
     def read(using: str) -> str:
@@ -254,7 +254,7 @@ def test_while_the_primary_is_away_seats_are_shown_from_the_replica(
 def test_a_primary_that_is_back_is_asked_again(primary_away: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     databases(monkeypatch, "default", "replica")
     selectors.displayed(primary_away)
-    monkeypatch.setattr(selectors._Primary, "away_until", time.monotonic())
+    monkeypatch.setitem(selectors._away_until, "default", time.monotonic())
     assert selectors.displayed(lambda using: using) == "default"
 
 
