@@ -1,7 +1,8 @@
 """`make bench-clusters`: two PostgreSQL clusters sell different events behind one address, and one of them dies.
 
 Sells on both at once, kills the second one's PostgreSQL with -9 on the way and starts it again, then freezes and thaws
-it, and looks at what was answered and at what the databases and billing hold. Writes what came of it into docs/scaling.md.
+it, and looks at what was answered and at what the databases and billing hold. Writes what came of it into
+docs/scaling.md.
 """
 
 import argparse

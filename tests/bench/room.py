@@ -78,7 +78,7 @@ def rank_correlation(pairs: Sequence[tuple[float, float]]) -> float:
 
 
 async def sale(system: System, buyers: Sequence[Buyer], *, seats: int, seconds: float) -> list[str]:
-    """Lets all of them live, at most so long; kills a replica of each site while they buy. Those not killed by the end."""
+    """Lets all of them live, at most so long, and kills a replica of each site while they buy. Those never killed."""
     began, lives = time.monotonic(), [asyncio.create_task(buyer.live()) for buyer in buyers]
     deaths = dict(DEATHS)
     while (now := time.monotonic() - began) < seconds and not all(life.done() for life in lives):
