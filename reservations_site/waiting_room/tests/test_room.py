@@ -157,6 +157,20 @@ def test_the_door_opens_when_all_who_waited_can_know_their_numbers(event: Event,
     assert doors[13] == doors[11] + 2
 
 
+def test_what_staff_change_meanwhile_does_not_move_that_moment(event: Event, clock: Any, settings: Any) -> None:
+    settings.NUMBERS_A_SECOND = 2
+    make_room(event, opens_at=timezone.now() + HOUR, rate=600)
+    join(event, 20)
+    now = timezone.now() + HOUR
+    clock(event, now)
+    left = Room.objects.get().credit / 10
+    assert left < 0
+    services.change_room(event=event, by="test", rate=60)
+    services.pause(event_id=event.id, paused=True, by="test")
+    services.pause(event_id=event.id, paused=False, by="test")
+    assert Room.objects.get().credit == pytest.approx(left)
+
+
 def test_a_lower_rate_holds_for_the_minute_that_is_running(event: Event, clock: Any) -> None:
     make_room(event, rate=600)
     Place.objects.bulk_create(Place(room_id=event.id, browser=new_browser()) for _number in range(200))
