@@ -3,6 +3,7 @@
 import json
 import platform
 import re
+import shutil
 import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
@@ -42,16 +43,20 @@ def machine() -> dict[str, str]:
     """What the figures depend on."""
     cpu = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())
     memory = re.search(r"MemTotal:\s*(\d+)", Path("/proc/meminfo").read_text())
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--dirty"], cwd=ROOT, capture_output=True, text=True, check=False
-    ).stdout.strip()
     return {
-        "commit": commit,
+        "commit": _commit(),
         "at": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "processor": f"{cpu[1] if cpu else platform.machine()}, {_cores()} cores",
         "memory": f"{int(memory[1]) // 2**20 if memory else 0} GiB",
         "load before": Path("/proc/loadavg").read_text().split()[0],
     }
+
+
+def _commit() -> str:
+    if not shutil.which("git"):
+        return "unknown"
+    argv = ["git", "describe", "--always", "--dirty"]
+    return subprocess.run(argv, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def _cores() -> int:
