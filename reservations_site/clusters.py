@@ -33,8 +33,6 @@ SPAN = 10**12
 # What a thread calls "default" and "replica" while it serves another cluster; that one's primary is read for both.
 ALIASES = ("default", "replica")
 OF_EVENT = re.compile(r"/api/events/([0-9]{1,18})(?:/|$)")
-
-
 # One that is away, or hangs, must not take the threads from the callers of the others: a process serves so many calls
 # of a cluster at once that one thread is left, and a caller who finds no place within this time takes it to be away.
 # Then one caller in so many seconds tries it, and the others are told at once to come again.

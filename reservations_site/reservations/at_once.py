@@ -161,12 +161,7 @@ def _booking(answer: dict[str, Any], wanted: Sequence[int], new: New, claim: Cla
         id=answer["reservation"],
         code=new.code,
         event=event,
-        rut=claim.rut,
-        name=claim.name,
-        email=claim.email,
-        caller=claim.caller,
-        idempotency_key=claim.key,
-        request_digest=claim.digest,
+        **claim.columns(),
         created_at=new.created_at,
         expires_at=datetime.fromisoformat(answer["expires_at"]),
     )

@@ -45,6 +45,17 @@ class Claim:
     # The same call ran before and was cut off: it may have written its answer.
     is_run_again: bool = False
 
+    def columns(self) -> dict[str, Any]:
+        """What a reservation keeps of it."""
+        return {
+            "rut": self.rut,
+            "name": self.name,
+            "email": self.email,
+            "caller": self.caller,
+            "idempotency_key": self.key,
+            "request_digest": self.digest,
+        }
+
     @property
     def may_be_a_repeat(self) -> bool:
         return self.is_run_again or not self.key.startswith(AUTOMATIC)

@@ -197,12 +197,7 @@ def _write(seats: Sequence[Seat], claim: Claim, *, hold: timedelta | None) -> Bo
     Seat.objects.filter(id__in=[seat.id for seat in seats]).update(status=Seat.Status.RESERVED)
     reservation = Reservation.objects.create(
         event=event,
-        rut=claim.rut,
-        name=claim.name,
-        email=claim.email,
-        caller=claim.caller,
-        idempotency_key=claim.key,
-        request_digest=claim.digest,
+        **claim.columns(),
         created_at=now,
         expires_at=now + (hold or timedelta(minutes=event.hold_minutes)),
     )

@@ -2,7 +2,6 @@
 
 import argparse
 import random
-import shutil
 import subprocess
 import sys
 import time
@@ -12,10 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from deploy.local import leash
 from deploy.local.environments import ROOT
 from tests.bench import beyond, limit, report
-from tests.bench.system import System
+from tests.bench.system import System, own_folder
 
 FOLDER = ROOT / ".test" / "bench"
 # More than any machine takes in a second, so that the seats of a leg never run out.
@@ -227,12 +225,10 @@ def options() -> argparse.Namespace:
 
 def main() -> int:
     chosen = options()
-    leash.sweep(FOLDER)
-    shutil.rmtree(FOLDER, ignore_errors=True)
     about = report.machine() | _versions() | {"settings": f"{chosen.workers} worker a replica {' '.join(chosen.set)}"}
     extra = dict(pair.split("=", 1) for pair in chosen.set)
     began = time.monotonic()
-    try:
+    with own_folder(FOLDER):
         with System(FOLDER / "selling", workers=chosen.workers, carrying=False, extra=extra) as system:
             about["in front"] = "nginx" if system.has_nginx else "nothing, one replica (nginx is not installed)"
             bench = Bench(system, rounds=chosen.rounds, seconds=chosen.seconds, clients=chosen.clients)
@@ -247,9 +243,6 @@ def main() -> int:
         found = bench.found() | {"about": about}
         if not chosen.without_carrying:
             found["runs"] |= carrying(FOLDER / "carrying", chosen, bench.best())
-    finally:
-        leash.sweep(FOLDER)
-        shutil.rmtree(FOLDER, ignore_errors=True)
     print(f"\n{report.table(found)}\n{time.monotonic() - began:.0f} s", flush=True)
     if not chosen.dry:
         report.write(found)

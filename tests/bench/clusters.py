@@ -7,7 +7,6 @@ docs/scaling.md.
 
 import argparse
 import json
-import shutil
 import sys
 import time
 import urllib.request
@@ -16,11 +15,10 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from deploy.local import leash
 from deploy.local.environments import ROOT
 from tests.bench import report
 from tests.bench.load import at
-from tests.bench.system import System
+from tests.bench.system import System, own_folder
 
 FOLDER = ROOT / ".test" / "bench-clusters"
 PAGE = ROOT / "docs" / "scaling.md"
@@ -111,8 +109,7 @@ def problems(runs: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any]) 
     return [what for what, is_wrong in checks.items() if is_wrong]
 
 
-def page(found: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any], seconds: float) -> str:
-    about = "; ".join(f"{name} {value}" for name, value in report.machine().items())
+def page(found: Mapping[str, list[dict[str, Any]]], more: Mapping[str, Any], seconds: float, about: str) -> str:
     lines = [
         f"{seconds:.0f} s each, {RATE:.0f} reservations/s arriving for an event of either, two replicas. {about}.",
         "",
@@ -135,18 +132,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-clusters", description=__doc__)
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--dry", action="store_true", help="write nothing")
-    chosen = parser.parse_args()
-    leash.sweep(FOLDER)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    try:
-        with System(FOLDER, workers=1, carrying=True, clusters=2) as system:
-            print("  both clusters are up", flush=True)
-            found = {how: sell(system, chosen.seconds, how) for how in TITLES}
-            more = seen(system) | {"carried": carried(system), "tickets": system.tickets()}
-    finally:
-        leash.sweep(FOLDER)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    text = page(found, more, chosen.seconds)
+    chosen, about = parser.parse_args(), report.about()
+    with own_folder(FOLDER), System(FOLDER, workers=1, carrying=True, clusters=2) as system:
+        print("  both clusters are up", flush=True)
+        found = {how: sell(system, chosen.seconds, how) for how in TITLES}
+        more = seen(system) | {"carried": carried(system), "tickets": system.tickets()}
+    text = page(found, more, chosen.seconds, about)
     print(f"\n{text}", flush=True)
     if wrong := problems(found, more):
         print("Wrong: " + "; ".join(wrong), file=sys.stderr)

@@ -5,17 +5,15 @@ first page and a map's page too. Writes what came of it into docs/performance.md
 """
 
 import argparse
-import shutil
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from statistics import linear_regression
 from typing import Any
 
-from deploy.local import leash
 from deploy.local.environments import ROOT
 from tests.bench import report
-from tests.bench.system import PORTALS, REPLICAS, System
+from tests.bench.system import PORTALS, REPLICAS, System, own_folder
 
 FOLDER = ROOT / ".test" / "bench-memory"
 PAGE = ROOT / "docs" / "performance.md"
@@ -53,8 +51,7 @@ def watch(system: System, until: float) -> dict[str, list[tuple[float, float]]]:
     return found
 
 
-def page(found: dict[str, list[tuple[float, float]]], runs: list[dict[str, Any]], seconds: float) -> str:
-    about = "; ".join(f"{name} {value}" for name, value in report.machine().items())
+def page(found: dict[str, list[tuple[float, float]]], runs: list[dict[str, Any]], seconds: float, about: str) -> str:
     asked = sum(sum(run["statuses"].values()) for run in runs)
     lines = [f"{seconds / 60:.0f} minutes, {asked:,} requests, {SOLD:.0f} reservations a second. {about}.", ""]
     lines += ["| largest process, MiB | at the beginning | after 10 min | at the end | most | a further hour adds |"]
@@ -71,20 +68,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="make bench-memory", description=__doc__)
     parser.add_argument("--seconds", type=float, default=3600.0)
     parser.add_argument("--dry", action="store_true", help="write nothing")
-    chosen = parser.parse_args()
-    leash.sweep(FOLDER)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    try:
-        with System(FOLDER, workers=1, portal=True) as system:
-            specs = loads(system, chosen.seconds)
-            with ThreadPoolExecutor(len(specs)) as pool:
-                runs = [pool.submit(system.load, **spec) for spec in specs]
-                found = watch(system, time.monotonic() + chosen.seconds)
-            done = [run.result() for run in runs]
-    finally:
-        leash.sweep(FOLDER)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    text = page(found, done, chosen.seconds)
+    chosen, about = parser.parse_args(), report.about()
+    with own_folder(FOLDER), System(FOLDER, workers=1, portal=True) as system:
+        specs = loads(system, chosen.seconds)
+        with ThreadPoolExecutor(len(specs)) as pool:
+            runs = [pool.submit(system.load, **spec) for spec in specs]
+            found = watch(system, time.monotonic() + chosen.seconds)
+        done = [run.result() for run in runs]
+    text = page(found, done, chosen.seconds, about)
     print(f"\n{text}", flush=True)
     # Maps may be unchanged, and an open loop that meets a stall of the machine is told to come again.
     answers = [set(run["statuses"]) - {"503"} for run in done]

@@ -52,6 +52,11 @@ def machine() -> dict[str, str]:
     }
 
 
+def about() -> str:
+    """The same as a line; asked for before a run."""
+    return "; ".join(f"{name} {value}" for name, value in machine().items())
+
+
 def _commit() -> str:
     if not shutil.which("git"):
         return "unknown"

@@ -7,7 +7,6 @@ way. Writes what came of it into docs/waiting-room.md, unless something was wron
 import argparse
 import asyncio
 import random
-import shutil
 import sys
 import time
 from collections import Counter
@@ -16,12 +15,11 @@ from itertools import pairwise
 from statistics import correlation
 from typing import Any
 
-from deploy.local import leash
 from deploy.local.environments import ROOT
 from tests.bench import report
 from tests.bench.buyers import Buyer, Web
 from tests.bench.load import at
-from tests.bench.system import System
+from tests.bench.system import System, own_folder
 
 FOLDER = ROOT / ".test" / "bench-room"
 PAGE = ROOT / "docs" / "waiting-room.md"
@@ -140,8 +138,9 @@ def problems(found: dict[str, Any], buyers: Sequence[Buyer], web: Web, *, seats:
     return [what for what, is_wrong in checks.items() if is_wrong]
 
 
-def page(found: dict[str, Any], buyers: Sequence[Buyer], web: Web, chosen: argparse.Namespace, took: float) -> str:
-    about = "; ".join(f"{name} {value}" for name, value in report.machine().items())
+def page(
+    found: dict[str, Any], buyers: Sequence[Buyer], web: Web, chosen: argparse.Namespace, took: float, about: str
+) -> str:
     numbering = [buyer.numbered_at - buyer.opened_at for buyer in buyers if buyer.opened_at and buyer.numbered_at]
     of_what = f"{len(buyers):,} buyers for {chosen.seats:,} seats, {chosen.rate} let in a minute, in {took:.0f} s"
     lines = [
@@ -183,28 +182,22 @@ def options() -> argparse.Namespace:
 
 
 def main() -> int:
-    chosen = options()
-    leash.sweep(FOLDER)
-    shutil.rmtree(FOLDER, ignore_errors=True)
-    try:
-        with System(FOLDER, workers=1, portal=True) as system:
-            if not system.has_nginx:
-                raise SystemExit("nginx is not installed. On Debian: apt-get install nginx-light")
-            first, event = system.make_event("sala", chosen.seats)
-            system.sql(MAKE_ROOM.format(event=event, rate=chosen.rate, opens_in=chosen.opens_in))
-            web = Web(system.stack.ports.portal)
-            buyers = [
-                Buyer(web, event, first, 1_000_000 + n, _arrival(chosen.opens_in), random.random() < GIVE_UP)
-                for n in range(chosen.buyers)
-            ]  # fmt: skip
-            began = time.monotonic()
-            left = asyncio.run(sale(system, buyers, seats=chosen.seats, seconds=chosen.at_most))
-            took = time.monotonic() - began
-            found = known(system) | {"not killed": left}
-    finally:
-        leash.sweep(FOLDER)
-        shutil.rmtree(FOLDER, ignore_errors=True)
-    text = page(found, buyers, web, chosen, took)
+    chosen, about = options(), report.about()
+    with own_folder(FOLDER), System(FOLDER, workers=1, portal=True) as system:
+        if not system.has_nginx:
+            raise SystemExit("nginx is not installed. On Debian: apt-get install nginx-light")
+        first, event = system.make_event("sala", chosen.seats)
+        system.sql(MAKE_ROOM.format(event=event, rate=chosen.rate, opens_in=chosen.opens_in))
+        web = Web(system.stack.ports.portal)
+        buyers = [
+            Buyer(web, event, first, 1_000_000 + n, _arrival(chosen.opens_in), random.random() < GIVE_UP)
+            for n in range(chosen.buyers)
+        ]  # fmt: skip
+        began = time.monotonic()
+        left = asyncio.run(sale(system, buyers, seats=chosen.seats, seconds=chosen.at_most))
+        took = time.monotonic() - began
+        found = known(system) | {"not killed": left}
+    text = page(found, buyers, web, chosen, took, about)
     print(f"\n{text}", flush=True)
     if wrong := problems(found, buyers, web, seats=chosen.seats, rate=chosen.rate):
         print("Wrong: " + "; ".join(wrong), file=sys.stderr)

@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -51,6 +52,18 @@ WITH venue AS (
 )
 SELECT min(id), min(event_id) FROM seats
 """
+
+
+@contextmanager
+def own_folder(folder: Path) -> Iterator[None]:
+    """Empty inside, and gone afterwards with every process that was started in it."""
+    leash.sweep(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        yield
+    finally:
+        leash.sweep(folder)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 class System:
